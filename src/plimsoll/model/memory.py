@@ -1,0 +1,54 @@
+"""What a memory figure is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+Accounting = Literal["exact", "shared"]
+Source = Literal["kernel", "kernel+sampler", "sampler"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMemory:
+    """One process of the environment and the anonymous memory it held."""
+
+    pid: int
+    """As the host sees it."""
+    command: str
+    anon_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBreakdown:
+    """The parts of one memory figure in bytes; their sum is the figure (DESIGN, memory model, point 5)."""
+
+    anon_bytes: int = 0
+    """Heaps and stacks: anonymous pages of all processes."""
+    tmp_bytes: int = 0
+    """What `/tmp` holds, in allocated pages."""
+    shmem_bytes: int = 0
+    """Shared memory other than `/tmp`: memfd, System V, shared anonymous mappings."""
+    file_bytes: int = 0
+    """Page cache of runtime, code and layers."""
+    kernel_bytes: int = 0
+    """Page tables, slab, kernel stacks, sockets."""
+    platform_bytes: int = 0
+    """The constant share of AWS's own machinery."""
+
+    @property
+    def total_bytes(self) -> int:
+        """The figure: the sum of all parts.
+
+        >>> MemoryBreakdown(anon_bytes=3, tmp_bytes=4).total_bytes
+        7
+        """
+        return sum(self.parts().values())
+
+    def parts(self) -> dict[str, int]:
+        """Each part by its short name, in the order in which charts stack them.
+
+        >>> list(MemoryBreakdown().parts())
+        ['anon', 'tmp', 'shmem', 'file', 'kernel', 'platform']
+        """
+        return {f.name.removesuffix("_bytes"): getattr(self, f.name) for f in fields(self)}
