@@ -1,0 +1,51 @@
+"""`plimsoll doctor`: what this host enforces, what it cannot, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from plimsoll.runtimes import RuntimeStore
+from plimsoll.sandbox.probe import Finding, probe
+from plimsoll.settings import read_settings
+
+_COLOURS = {"fine": "green", "doubtful": "yellow", "broken": "red"}
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def doctor(form: str) -> int:
+    """Tell what this host enforces, what it cannot, and the command that mends it.
+
+    Exit status 0 when functions can run here, 3 when something is broken.
+    """
+    findings = [*probe(), _runtimes_finding()]
+    if form == "json":
+        for finding in findings:
+            click.echo(json.dumps({"type": "finding", **asdict(finding)}))
+    else:
+        _show(findings)
+    return 3 if any(finding.grade == "broken" for finding in findings) else 0
+
+
+def _runtimes_finding() -> Finding:
+    names = [runtime.name for runtime in RuntimeStore(read_settings(os.environ).data_folder).installed()]
+    if names:
+        return Finding("runtimes", "fine", ", ".join(names))
+    return Finding(
+        "runtimes", "doubtful", "none is installed yet", "plimsoll runtimes add nodejs20.x"
+    )
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        colour = _COLOURS[finding.grade]
+        text = finding.text + (f"\n[bold]mend:[/] {finding.mend}" if finding.mend else "")
+        table.add_row(f"[{colour}]{finding.grade}[/]", finding.topic, text)
+    Console().print(table)

@@ -1,0 +1,319 @@
+"""One execution environment, from its first init to its end.
+
+Theory of operation. A `Box` (namespaces, mounts, cgroup) lives as long as the environment. In it runs one `Life` at
+a time: a runtime process with its mailbox and log pipes. An invocation is dispatched to the life's mailbox and is
+over when the runtime asks for the next event, exits, or runs out of time. A timeout or an exit kills the life
+(reset): `/tmp` and the log stream stay, and the next invocation initialises again inside its own Duration. Out of
+memory with `/tmp` on tmpfs ends the environment, because what fills the memory would survive a reset (DESIGN).
+
+Rule: one invocation at a time; the caller (fleet) sees to it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from plimsoll import clock
+from plimsoll.environment import ends
+from plimsoll.environment.life import Life
+from plimsoll.environment.variables import function_variables
+from plimsoll.errors import OutOfMemoryFault, TimeoutFault
+from plimsoll.lifecycle import ENVIRONMENT, EnvironmentEvent, EnvironmentState, Machine
+from plimsoll.lifecycle.timing import INIT_LIMIT_MS, left_ms
+from plimsoll.meter import Meter
+from plimsoll.model import Completed, LogEvent, Outcome, Report
+from plimsoll.records import billed_ms, log_stream_name, text
+from plimsoll.runtime_api import Delivery, Over, RuntimeApi
+from plimsoll.sandbox.box import LISTEN_PORT, Box, BoxSpec
+
+if TYPE_CHECKING:
+    from plimsoll.meter import Measurement
+    from plimsoll.model import Function, Invocation
+    from plimsoll.runtimes import Runtime
+    from plimsoll.sandbox.box import Spawner
+    from plimsoll.sandbox.cgroup_host import CgroupHost
+
+TMP_INODES = 1 << 18
+"""A cap on the files in `/tmp`: inodes are kernel memory, and AWS documents no quota of its own."""
+_EXIT_NOTICE_MS = 2000.0
+_S, _E = EnvironmentState, EnvironmentEvent
+
+
+class Environment:
+    """See the module. `run` names the run folder that this environment's cgroup is filed under."""
+
+    def __init__(
+        self, function: Function, runtime: Runtime, spawner: Spawner, cgroups: CgroupHost, run: str
+    ) -> None:
+        self.function = function
+        guid = secrets.token_hex(16)
+        self.log_stream = log_stream_name(function.version, datetime.now(UTC), guid)
+        self._runtime = runtime
+        self._spawner = spawner
+        self._machine = Machine(ENVIRONMENT, _S.START)
+        self._cgroup = cgroups.create(f"{run}/{guid}", function.memory_bytes)
+        self._meter = Meter(function, self._cgroup)
+        self._events: list[LogEvent] = []
+        self._invocations = 0
+        self._init_ms: float | None = None
+        self._must_replace = False
+        self._settled = False
+        self._box: Box | None = None
+        self._api = RuntimeApi()
+        self._life: Life | None = None
+        self._address = ""
+
+    @property
+    def state(self) -> EnvironmentState:
+        """Where its life is."""
+        return self._machine.state
+
+    @property
+    def can_invoke(self) -> bool:
+        """Whether it can take another invocation; a replaced one cannot."""
+        return not self._must_replace and self.state in {_S.START, _S.READY, _S.FRESH}
+
+    async def invoke(self, invocation: Invocation, *, files: bool = False) -> Completed:
+        """Runs one invocation to its end and reports it.
+
+        `files`: walk `/tmp` afterwards, outside the Duration. Whatever the function does comes back as an outcome;
+        raises only `PlatformError`.
+        """
+        if self.state is _S.START:
+            await self._start()
+        started_ms = clock.monotonic_ms()
+        outcome, report_as = await self._run(invocation, started_ms)
+        duration_ms = clock.monotonic_ms() - started_ms
+        if report_as.status == "timeout":
+            duration_ms = self.function.timeout_s * 1000  # as today's logs have it: facts sheet B3
+        killed = report_as.error_type == OutOfMemoryFault.error_type
+        measured = self._meter.finish(after_kill=killed)
+        if self._life is not None:
+            self._life.logs.drain()
+        report = self._report(invocation, report_as, duration_ms, measured, files=files)
+        self._log(text.end(invocation.request_id))
+        self._log(text.report_line(report))
+        if self.state is _S.RESETTING:
+            await self._reset()
+        logs, self._events = tuple(self._events), []
+        return Completed(outcome, report, logs)
+
+    async def stop(self) -> None:
+        """Ends it: processes, `/tmp` and cgroup are gone on return."""
+        if self.state is _S.GONE:
+            return
+        self._machine.on(_E.STOP)
+        self._meter.close()
+        if self._box is None:
+            self._cgroup.remove()
+        else:
+            await self._api.close()
+            await self._box.close()
+            if self._life is not None:
+                self._life.close()
+        self._machine.on(_E.STOPPED)
+
+    # phases
+
+    async def _start(self) -> None:
+        """Builds the box and runs the first init, under its own limit of 10 s."""
+        function, runtime = self.function, self._runtime
+        binds = [
+            (str(runtime.lang_dir), "/var/lang"),
+            (str(runtime.runtime_dir), "/var/runtime"),
+            (str(function.code_root), "/var/task"),
+            *((str(layer), "/opt") for layer in function.layers[-1:]),
+        ]
+        own_network = function.network == "none"
+        spec = BoxSpec("sandbox", tuple(binds), function.tmp_bytes, TMP_INODES, own_network)
+        if not own_network:
+            listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+            self._address = "127.0.0.1:%d" % listener.getsockname()[1]
+            await self._api.listen(listener)
+        self._meter.begin_life()
+        self._box = self._spawner.create(spec, self._cgroup)
+        self._log(text.init_start(runtime.runtime_version, runtime.version_arn(function.region)))
+        self._machine.on(_E.BOX_STARTED)
+        if own_network:
+            self._address = f"127.0.0.1:{LISTEN_PORT}"
+            inside = await self._box.ready
+            assert inside is not None
+            await self._api.listen(inside)
+        self._begin_life()
+        await self._box.ready
+        assert self._box.pid is not None
+        self._meter.open_tmp(self._box.pid)
+        await self._first_init()
+
+    async def _first_init(self) -> None:
+        life = self._living()
+        over = await life.wait_over(INIT_LIMIT_MS)
+        self._init_ms = clock.monotonic_ms() - life.started_ms
+        failure = await self._init_failure("", over, INIT_LIMIT_MS / 1000)
+        if failure is None:
+            self._machine.on(_E.INIT_DONE)
+            return
+        self._log_init_report("init", self._init_ms, failure)
+        self._init_ms = None
+        self._machine.on(_E.INIT_FAILED)
+        await self._reset()
+
+    async def _run(self, invocation: Invocation, started_ms: float) -> tuple[Outcome, Outcome]:
+        """To the end of the invocation; gives what the caller gets and what the report says.
+
+        They differ where the runtime had answered before it failed: the caller has that answer by then (facts
+        sheet A1), and the report has the failure.
+        """
+        self._invocations += 1
+        limit_ms = self.function.timeout_s * 1000
+        suppressed = self.state is _S.FRESH
+        self._machine.on(_E.INVOKE)
+        self._meter.start_window()
+        if suppressed:
+            failure = await self._suppressed_init(invocation, limit_ms)
+            if failure is not None:
+                self._log(text.start(invocation.request_id, self.function.version))
+                self._machine.on(_E.INVOKE_FAILED)
+                return failure, failure
+        self._log(text.start(invocation.request_id, self.function.version))
+        life = self._living()
+        left = left_ms(limit_ms, started_ms, clock.monotonic_ms())
+        arn = invocation.invoked_arn or self.function.arn
+        life.mailbox.dispatch(Delivery(invocation, clock.epoch_ms() + int(left), arn))
+        over = await life.wait_over(left)
+        answer = life.mailbox.answer
+        answered = ends.outcome_of_answer(invocation.request_id, answer) if answer else None
+        if over is Over.NEXT and answered is not None:
+            self._machine.on(_E.INVOKE_DONE)
+            return answered, answered
+        self._machine.on(_E.INVOKE_FAILED)
+        failure = await self._failure(invocation.request_id, over, self.function.timeout_s)
+        return answered or failure, failure
+
+    async def _suppressed_init(self, invocation: Invocation, limit_ms: float) -> Outcome | None:
+        """Init again, inside the invocation and under the function's timeout; the failure, if it fails."""
+        self._begin_life()
+        life = self._living()
+        over = await life.wait_over(limit_ms)
+        failure = await self._init_failure(invocation.request_id, over, self.function.timeout_s)
+        if failure is not None:
+            self._log_init_report("invoke", clock.monotonic_ms() - life.started_ms, failure)
+        return failure
+
+    async def _init_failure(self, request_id: str, over: Over, limit_s: float) -> Outcome | None:
+        life = self._living()
+        if over is Over.NEXT:
+            return self._settle()
+        answer = life.mailbox.answer
+        if over is not Over.TIMEOUT and answer is not None:
+            await self._wait_exit(life)
+            return Outcome("error", answer.payload, ends.error_type_of(answer), fatal=True)
+        return await self._failure(request_id, over, limit_s)
+
+    def _settle(self) -> Outcome | None:
+        """After the first good init: the accounting. Not fitting into the memory then is an out-of-memory kill."""
+        pid = self._living().process.host_pid
+        if self._settled or pid is None:
+            return None
+        try:
+            self._meter.settle_accounting(pid)
+        except MemoryError:
+            self._must_replace = True
+            return ends.outcome_of_fault(OutOfMemoryFault(""))
+        self._settled = True
+        return None
+
+    async def _failure(self, request_id: str, over: Over, limit_s: float) -> Outcome:
+        """A timeout, or the end of the process."""
+        life = self._living()
+        if over is Over.TIMEOUT:
+            return ends.outcome_of_fault(TimeoutFault(request_id, limit_s))
+        if not life.process.ended.done() and not await self._wait_exit(life):
+            return ends.outcome_of_fault(TimeoutFault(request_id, limit_s))
+        out_of_memory = self._meter.was_out_of_memory()
+        end = life.process.ended.result()
+        fault = ends.fault_of_end(request_id, end, out_of_memory=out_of_memory)
+        if isinstance(fault, OutOfMemoryFault) and self.function.tmp_backing == "tmpfs":
+            self._must_replace = True
+        return ends.outcome_of_fault(fault)
+
+    async def _wait_exit(self, life: Life) -> bool:
+        """A runtime that posted an init error exits at once; one that does not is killed by the reset."""
+        life.mailbox.expect_exit(life.process.ended.done())
+        return await life.wait_over(_EXIT_NOTICE_MS) is Over.EXIT
+
+    async def _reset(self) -> None:
+        """Kills the life; `/tmp`, box and log stream stay."""
+        assert self._box is not None
+        await self._box.kill_processes()
+        self._api.drop_connections()
+        if self._life is not None:
+            self._life.close()
+            self._life = None
+        self._meter.begin_life()
+        self._machine.on(_E.RESET_DONE)
+
+    def _begin_life(self) -> None:
+        assert self._box is not None
+        variables = function_variables(
+            self.function,
+            self._runtime.environment(),
+            runtime_api=self._address,
+            log_stream=self.log_stream,
+        )
+        argv = self._runtime.command(self.function.memory_mib, self.function.handler)
+        self._life = Life(self._box, argv, variables, self._events.append)
+        self._api.mailbox = self._life.mailbox
+
+    def _living(self) -> Life:
+        assert self._life is not None
+        return self._life
+
+    # records
+
+    def _log(self, message: str) -> None:
+        self._events.append(LogEvent(clock.epoch_ms(), message))
+
+    def _log_init_report(self, phase: str, duration_ms: float, failure: Outcome) -> None:
+        if self._life is not None:
+            self._life.logs.drain()
+        error_type = None if failure.status == "timeout" else failure.error_type
+        self._log(text.init_report(duration_ms, phase, failure.status, error_type))
+
+    def _report(
+        self,
+        invocation: Invocation,
+        outcome: Outcome,
+        duration_ms: float,
+        measured: Measurement,
+        *,
+        files: bool,
+    ) -> Report:
+        init_ms, self._init_ms = self._init_ms, None
+        return Report(
+            request_id=invocation.request_id,
+            function_name=self.function.name,
+            version=self.function.version,
+            log_stream=self.log_stream,
+            invocation=self._invocations,
+            status=outcome.status,
+            error_type=outcome.error_type,
+            fatal=outcome.fatal,
+            duration_ms=duration_ms,
+            billed_duration_ms=billed_ms(duration_ms, init_ms),
+            init_duration_ms=init_ms,
+            memory_size_mib=self.function.memory_mib,
+            max_memory_used_mib=measured.peak_bytes >> 20,
+            peak_bytes=measured.peak_bytes,
+            invocation_peak_bytes=measured.invocation_peak_bytes,
+            memory=measured.memory,
+            at_end=measured.at_end,
+            source=measured.source,
+            invocation_source=measured.invocation_source,
+            accounting=measured.accounting,
+            tmp=self._meter.look_at_tmp() if files else self._meter.tmp_size(),
+            processes=self._meter.look_at_processes() if files else (),
+        )

@@ -1,0 +1,93 @@
+"""The fleet: leases a warm environment for each invocation, makes one where there is none, ends them all.
+
+Rule: one request at a time per environment. Today it keeps one environment per function and queues behind it;
+`Fleet.invoke` is the seam behind which scale-out and other engines will stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from plimsoll.environment import Environment
+from plimsoll.sandbox.box import Spawner
+from plimsoll.sandbox.cgroup_host import CgroupHost, this_host
+from plimsoll.sandbox.run_folder import run_folder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from plimsoll.model import Completed, Function, Invocation
+    from plimsoll.runtimes import RuntimeStore
+
+
+class Fleet:
+    """Made by `open_fleet`."""
+
+    def __init__(
+        self, spawner: Spawner, cgroups: CgroupHost, runtimes: RuntimeStore, run: Path
+    ) -> None:
+        self.staging = run / "staging"
+        """A folder of this run for unpacked code; gone with it."""
+        self.staging.mkdir(mode=0o711, exist_ok=True)
+        self._spawner = spawner
+        self._cgroups = cgroups
+        self._runtimes = runtimes
+        self._run = run.name
+        self._warm: dict[str, Environment] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def invoke(
+        self, function: Function, invocation: Invocation, *, files: bool = False
+    ) -> Completed:
+        """Runs one invocation in the function's warm environment. Raises `CallerError`, `PlatformError`."""
+        turn = self._turns.setdefault(function.arn, asyncio.Lock())
+        async with turn:
+            environment = self._lease(function)
+            completed = await environment.invoke(invocation, files=files)
+            if not environment.can_invoke:
+                self._retire(function)
+            return completed
+
+    async def close(self) -> None:
+        """Ends all environments."""
+        for environment in self._warm.values():
+            await environment.stop()
+        self._warm.clear()
+        await asyncio.gather(*self._ending)
+
+    def _lease(self, function: Function) -> Environment:
+        warm = self._warm.get(function.arn)
+        if warm is None or warm.function != function:
+            self._retire(function)
+            runtime = self._runtimes.get(function.runtime)
+            warm = Environment(function, runtime, self._spawner, self._cgroups, self._run)
+            self._warm[function.arn] = warm
+        return warm
+
+    def _retire(self, function: Function) -> None:
+        """Ends an environment off the invoke path: a full `/tmp` takes the kernel 66 ms to free."""
+        old = self._warm.pop(function.arn, None)
+        if old is not None:
+            task = asyncio.create_task(old.stop())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+@asynccontextmanager
+async def open_fleet(runtimes: RuntimeStore) -> AsyncIterator[Fleet]:
+    """A fleet on this host; everything that it made is gone when the context is left.
+
+    Raises `HostCannot` where this host cannot hold a true environment.
+    """
+    cgroups = this_host()
+    with run_folder(cgroups.remove_run) as run:
+        async with Spawner(run / "root") as spawner:
+            fleet = Fleet(spawner, cgroups, runtimes, run)
+            try:
+                yield fleet
+            finally:
+                await fleet.close()

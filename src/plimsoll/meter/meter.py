@@ -1,0 +1,192 @@
+"""Measures one environment: both peaks, the split nearest to them, and `/tmp`.
+
+Rule: on the invoke path (`start_window`, `finish`) there are only reads of kept descriptors: about ten system calls.
+Anything in proportion to files or processes (`look`) happens after the invocation is over, for a reader who asked.
+
+Theory of operation. The kernel keeps the high-water mark of the cgroup. It is read and restarted at each invocation,
+which gives the invocation's own peak; the environment's is the highest of those since its processes started (a
+reset starts anew). The split is of the sample with the highest usage: taken at the end of each invocation and, in
+longer ones, by a timer that slows down as the invocation grows old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from plimsoll.memory import break_down
+from plimsoll.meter.processes import mapped_file_bytes, processes
+from plimsoll.meter.tmp import TmpMeter
+
+if TYPE_CHECKING:
+    from plimsoll.memory import CgroupMemory
+    from plimsoll.model import Function, MemoryBreakdown, ProcessMemory, TmpUsage
+    from plimsoll.model.memory import Accounting, Source
+    from plimsoll.sandbox.cgroup import Cgroup
+
+_FIRST_SAMPLE_S, _SLOWEST_SAMPLE_S, _SLOWING = 0.01, 0.1, 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    memory: CgroupMemory
+    tmp_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one invocation's window showed."""
+
+    peak_bytes: int
+    """The environment's high-water mark: the sum of `memory`."""
+    invocation_peak_bytes: int
+    memory: MemoryBreakdown
+    at_end: MemoryBreakdown
+    source: Source
+    invocation_source: Source
+    accounting: Accounting
+    tmp_used_bytes: int
+
+
+class Meter:
+    """One environment's meter, from its box's first process to its end."""
+
+    def __init__(self, function: Function, cgroup: Cgroup) -> None:
+        self._function = function
+        self._cgroup = cgroup
+        self._tmp: TmpMeter | None = None
+        self._uncharged_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._interval_s = _FIRST_SAMPLE_S
+        self._oom_kills = 0
+        self._high_bytes = 0
+        self._high: _Sample | None = None
+        self._best: _Sample | None = None
+        self._all_from_kernel = True
+
+    def open_tmp(self, init_pid: int) -> None:
+        """Keeps a descriptor on the box's `/tmp`, seen through its process 1."""
+        self._tmp = TmpMeter(f"/proc/{init_pid}/root/tmp", self._function)
+
+    def begin_life(self) -> None:
+        """New processes: the high-water mark restarts at what is in use now (`/tmp` after a reset)."""
+        self._high_bytes, self._high, self._best = 0, None, None
+        self._all_from_kernel = True
+        self._oom_kills = self._cgroup.oom_kills()
+        self._cgroup.start_window()
+
+    def settle_accounting(self, runtime_pid: int) -> None:
+        """After init, off the invoke path: the `shared` accounting (DESIGN, memory model, point 3).
+
+        File pages that the runtime has mapped and that another cgroup paid for are added to every figure, and taken
+        from the limit, so that the function has the room that it would have if it had paid for them.
+        Raises `MemoryError` where it does not fit any more.
+        """
+        sample = self._cgroup.memory()
+        mapped = mapped_file_bytes(runtime_pid)
+        self._uncharged_bytes = max(0, mapped - sample.mapped_file_bytes)
+        room = max(1 << 20, self._function.memory_bytes - self._uncharged_bytes)
+        self._cgroup.set_limit(room >> 12 << 12)  # the kernel holds whole pages
+
+    def start_window(self) -> None:
+        """An invocation begins."""
+        self._finish_window()
+        self._best = None
+        self._cgroup.start_window()
+        self._interval_s = _FIRST_SAMPLE_S
+        self._timer = asyncio.get_running_loop().call_later(_FIRST_SAMPLE_S, self._on_timer)
+
+    def finish(self, *, after_kill: bool = False) -> Measurement:
+        """The invocation is over: reads the peaks, splits them.
+
+        `after_kill`: the runtime's memory is freed already, but what `/tmp` holds is not. The split is then the
+        last sample before, with `/tmp` as it is.
+        """
+        self.stop_timer()
+        before = self._best or self._high
+        end = self._take()
+        if after_kill and before is not None:
+            shmem = max(before.memory.shmem_bytes, end.memory.shmem_bytes)
+            last_words = replace(before.memory, shmem_bytes=shmem)
+            self._best = _Sample(last_words, max(before.tmp_bytes, end.tmp_bytes))
+        window, from_kernel = self._finish_window()
+        high = self._high or end
+        return Measurement(
+            peak_bytes=self._figure(self._high_bytes),
+            invocation_peak_bytes=self._figure(window),
+            memory=self._split(high, self._high_bytes),
+            at_end=self._split(end, end.memory.usage_bytes),
+            source="kernel" if self._all_from_kernel else "sampler",
+            invocation_source="kernel" if from_kernel else "sampler",
+            accounting="shared",
+            tmp_used_bytes=end.tmp_bytes,
+        )
+
+    def stop_timer(self) -> None:
+        """No more samples are taken."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def was_out_of_memory(self) -> bool:
+        """Whether the kernel killed a process of this cgroup for memory since the last time this said so."""
+        kills = self._cgroup.oom_kills()
+        new, self._oom_kills = kills > self._oom_kills, kills
+        return new
+
+    def look_at_tmp(self) -> TmpUsage:
+        """`/tmp` by file; walks only when its size changed since the last look."""
+        assert self._tmp is not None
+        return self._tmp.look(self._cgroup.pids)
+
+    def tmp_size(self) -> TmpUsage:
+        """`/tmp` without its files: one system call."""
+        assert self._tmp is not None
+        return self._tmp.size()
+
+    def look_at_processes(self) -> tuple[ProcessMemory, ...]:
+        """Anonymous memory by process, most first."""
+        return processes(self._cgroup.pids())
+
+    def close(self) -> None:
+        """Lets go of the box's `/tmp`."""
+        self.stop_timer()
+        if self._tmp is not None:
+            self._tmp.close()
+
+    def _on_timer(self) -> None:
+        self._take()
+        self._interval_s = min(_SLOWEST_SAMPLE_S, self._interval_s * _SLOWING)
+        self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._on_timer)
+
+    def _take(self) -> _Sample:
+        tmp_bytes = self._tmp.used_bytes() if self._tmp is not None else 0
+        sample = _Sample(self._cgroup.memory(), tmp_bytes)
+        if self._best is None or sample.memory.usage_bytes >= self._best.memory.usage_bytes:
+            self._best = sample
+        return sample
+
+    def _finish_window(self) -> tuple[int, bool]:
+        """Reads the window's peak in bytes, and lets it count for the environment's."""
+        peak = self._cgroup.peak()
+        if peak.bytes > self._high_bytes or self._high is None:
+            self._high_bytes = max(self._high_bytes, peak.bytes)
+            self._high = self._best or self._take()
+        self._all_from_kernel &= peak.from_kernel
+        return peak.bytes, peak.from_kernel
+
+    def _figure(self, cgroup_bytes: int) -> int:
+        return self._split_figure(cgroup_bytes) + self._uncharged_bytes
+
+    def _split_figure(self, cgroup_bytes: int) -> int:
+        """Init ran under the whole limit, so its peak may be over what the settled limit leaves: never reported."""
+        return min(cgroup_bytes, self._function.memory_bytes - self._uncharged_bytes)
+
+    def _split(self, sample: _Sample, cgroup_bytes: int) -> MemoryBreakdown:
+        return break_down(
+            sample.memory,
+            figure_bytes=self._split_figure(cgroup_bytes),
+            tmp_bytes=sample.tmp_bytes,
+            uncharged_file_bytes=self._uncharged_bytes,
+        )

@@ -1,0 +1,49 @@
+"""What `/proc/<pid>` tells of memory. O(processes): never on the invoke path."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from plimsoll.model import ProcessMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def mapped_file_bytes(pid: int) -> int:
+    """Resident pages of mapped files (`RssFile` of proc_pid_status(5)); 0 when the process has ended."""
+    return _status_bytes(pid, "RssFile")
+
+
+def processes(pids: Iterable[int]) -> tuple[ProcessMemory, ...]:
+    """Anonymous memory of each process that still lives, most first."""
+    found = []
+    for pid in pids:
+        with suppress(OSError):
+            found.append(ProcessMemory(pid, command(pid), _status_bytes(pid, "RssAnon")))
+    return tuple(sorted(found, key=lambda process: -process.anon_bytes))
+
+
+def command(pid: int) -> str:
+    """The command line, blanks between its words; the short name for a process that has none.
+
+    Raises `OSError` when it has ended.
+    """
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        words = file.read().rstrip(b"\0").replace(b"\0", b" ")
+    if words:
+        return words.decode(errors="replace")
+    with open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
+
+
+def _status_bytes(pid: int, field: str) -> int:
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            for line in file:
+                if line.startswith(f"{field}:"):
+                    return int(line.split()[1]) << 10
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return 0

@@ -1,0 +1,286 @@
+"""Plimsoll's side of the spawner and of each box: sockets in, events out.
+
+Rule: nothing here knows Lambda. A `Box` is namespaces, mounts and a cgroup in which processes are started by key;
+how they end comes back as a `ProcessEnd`. See `spawner` and `box_init` for the other ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import marshal
+import os
+import socket
+import struct
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from plimsoll.errors import HostCannot, PlatformError
+from plimsoll.sandbox import box_init, spawner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from plimsoll.sandbox.cgroup import Cgroup
+
+LISTEN_PORT = 9001
+"""Facts sheet E1: the Runtime API's port on AWS, used where the box has a network of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSpec:
+    """What a box shows and is allowed. `binds` maps host folders to `/…` inside, read-only."""
+
+    hostname: str
+    binds: tuple[tuple[str, str], ...]
+    tmp_bytes: int
+    tmp_inodes: int
+    own_network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnd:
+    """How a process ended: a wait status, or the errno and step at which it could not even be started."""
+
+    wait_status: int = 0
+    start_errno: int = 0
+    start_step: str = ""
+
+    @property
+    def signal(self) -> int:
+        """The signal that killed it, 0 if none did."""
+        return os.WTERMSIG(self.wait_status) if os.WIFSIGNALED(self.wait_status) else 0
+
+    @property
+    def exit_code(self) -> int:
+        """Its exit status; 0 when it was killed."""
+        return os.WEXITSTATUS(self.wait_status) if os.WIFEXITED(self.wait_status) else 0
+
+
+class Process:
+    """One process that was started in a box."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[ProcessEnd] = loop.create_future()
+        self.host_pid: int | None = None
+        """Known a moment after the start; as the host sees it."""
+
+
+class Box:
+    """A living box. Made by `Spawner.create`."""
+
+    def __init__(self, cgroup: Cgroup, control: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self.cgroup = cgroup
+        self.pid: int | None = None
+        """Process 1, as the host sees it."""
+        self.ready: asyncio.Future[socket.socket | None] = loop.create_future()
+        """Laid out; the listener inside the box's own network, if it has one."""
+        self.gone = asyncio.Event()
+        self._quiet: asyncio.Future[None] | None = None
+        self._control = control
+        self._processes: dict[str, Process] = {}
+        self._numbers = itertools.count(1)
+        control.setblocking(False)
+        control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        loop.add_reader(control.fileno(), self._on_message)
+
+    def start(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: str, fds: Sequence[int]
+    ) -> Process:
+        """Starts a process with `fds` as its 1, 2, 3, … and /dev/null as 0; returns at once."""
+        process = Process()
+        key = str(next(self._numbers))
+        self._processes[key] = process
+        message = marshal.dumps(("start", key, list(argv), dict(env), cwd))
+        if len(message) > box_init.MESSAGE_BYTES:
+            raise PlatformError(f"the command and environment of {argv[0]} are over 128 KiB")
+        socket.send_fds(self._control, [message], fds)
+        return process
+
+    async def kill_processes(self) -> None:
+        """Kills all processes of the box but its process 1; returns when they are dead and reaped."""
+        if self.gone.is_set() or self._control.fileno() < 0:
+            return
+        if self._quiet is None:
+            self._quiet = asyncio.get_running_loop().create_future()
+            with suppress(ConnectionError):
+                self._control.send(marshal.dumps(("kill",)))
+        await self._quiet
+
+    async def close(self) -> None:
+        """Ends the box: processes, mounts, `/tmp` and cgroup are gone on return."""
+        self._drop_control()
+        await self.gone.wait()
+        self.cgroup.remove()
+
+    def _drop_control(self) -> None:
+        if self._control.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
+            self._control.close()
+
+    def on_gone(self, error: PlatformError | None = None) -> None:
+        """Called by the spawner's side when process 1 is dead."""
+        self.gone.set()
+        while self._control.fileno() >= 0 and self._receive():
+            pass  # what it said last
+        self._drop_control()
+        cause = error or PlatformError("the box died before it was ready")
+        if not self.ready.done():
+            self.ready.set_exception(cause)
+            self.ready.exception()  # whoever awaits it is told; nobody else needs a warning
+        if self._quiet is not None and not self._quiet.done():
+            self._quiet.set_result(None)
+        for process in self._processes.values():
+            if not process.ended.done():
+                process.ended.set_result(ProcessEnd(wait_status=9))
+        self._processes.clear()
+
+    def _on_message(self) -> None:
+        if not self._receive():
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
+
+    def _receive(self) -> bool:
+        room = socket.CMSG_SPACE(struct.calcsize("3i")) + socket.CMSG_SPACE(4)
+        try:
+            data, ancillary, _, _ = self._control.recvmsg(box_init.MESSAGE_BYTES, room)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return False
+        if data:
+            self._dispatch(marshal.loads(data), ancillary)  # noqa: S302  our own process 1
+        return bool(data)
+
+    def _dispatch(self, message: tuple[Any, ...], ancillary: list[tuple[int, int, bytes]]) -> None:
+        match message:
+            case ("ready",):
+                self.ready.set_result(_passed_socket(ancillary))
+            case ("failed", str(step), errno, str(text)):
+                self.ready.set_exception(
+                    HostCannot(
+                        f"the box could not be built at its {step}: {text} (errno {errno})",
+                        mend="plimsoll doctor",
+                    )
+                )
+                self.ready.exception()
+            case ("started", str(key)):
+                self._processes[key].host_pid = _sender_pid(ancillary)
+            case ("exec", str(key), int(errno), str(step)):
+                self._end(key, ProcessEnd(start_errno=errno, start_step=step))
+            case ("exited", str(key), int(status)):
+                self._end(key, ProcessEnd(wait_status=status))
+            case ("quiet",):
+                if self._quiet is not None:
+                    self._quiet.set_result(None)
+                    self._quiet = None
+
+    def _end(self, key: str, end: ProcessEnd) -> None:
+        process = self._processes.pop(key, None)  # None: it failed to exec, and then exited as well
+        if process is not None and not process.ended.done():
+            process.ended.set_result(end)
+
+
+class Spawner:
+    """The handle on the spawner process; an async context manager that leaves no box behind."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is an empty folder of the run, on which the spawner mounts in its own namespace."""
+        self._root = root
+        self._boxes: dict[int, Box] = {}
+        self._waiting: dict[int, Box] = {}
+        self._numbers = itertools.count(1)
+
+    async def __aenter__(self) -> Spawner:
+        loop = asyncio.get_running_loop()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        self._root.mkdir(exist_ok=True)
+        command = spawner.spawn_command(theirs.fileno(), str(self._root))
+        self._process = subprocess.Popen(  # noqa: ASYNC220  vfork, half a millisecond
+            command,
+            pass_fds=[theirs.fileno()],
+            env={},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        message = await loop.sock_recv(self._socket, box_init.MESSAGE_BYTES)
+        first = marshal.loads(message) if message else ("failed", 0, "it died at its start")  # noqa: S302
+        if first != ("serving",):
+            await self.__aexit__()
+            raise HostCannot(
+                f"the spawner cannot build its root: {first[2]}", mend="plimsoll doctor"
+            )
+        loop.add_reader(self._socket.fileno(), self._on_message)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for box in list(self._boxes.values()):
+            await box.close()
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+        await asyncio.to_thread(self._process.wait)
+
+    def create(self, spec: BoxSpec, cgroup: Cgroup) -> Box:
+        """Asks for a box; returns at once with a handle that can be given processes. Wait for `box.ready`."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        box = Box(cgroup, ours)
+        number = next(self._numbers)
+        self._waiting[number] = box
+        wanted = {
+            "hostname": spec.hostname,
+            "binds": [(source, target.lstrip("/")) for source, target in spec.binds],
+            "tmp_bytes": spec.tmp_bytes,
+            "tmp_inodes": spec.tmp_inodes,
+            "cgroup": cgroup.version,
+            "listen_port": LISTEN_PORT if spec.own_network else None,
+        }
+        message = marshal.dumps(("box", number, wanted))
+        socket.send_fds(self._socket, [message], [theirs.fileno(), *cgroup.join_fds()])
+        theirs.close()
+        return box
+
+    def _on_message(self) -> None:
+        try:
+            data = self._socket.recv(box_init.MESSAGE_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._on_death()
+            return
+        match marshal.loads(data):  # noqa: S302  our own spawner
+            case ("box", int(number), int(pid)):
+                box = self._waiting.pop(number)
+                box.pid = pid
+                self._boxes[pid] = box
+            case ("refused", int(number), int(errno), str(text)):
+                error = HostCannot(f"no box: {text} (errno {errno})", mend="plimsoll doctor")
+                self._waiting.pop(number).on_gone(error)
+            case ("gone", int(pid)):
+                self._boxes.pop(pid).on_gone()
+
+    def _on_death(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        for box in (*self._waiting.values(), *self._boxes.values()):
+            box.on_gone(PlatformError("the spawner died"))
+        self._boxes.clear()
+        self._waiting.clear()
+
+
+def _passed_socket(ancillary: list[tuple[int, int, bytes]]) -> socket.socket | None:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            return socket.socket(fileno=struct.unpack("i", data[:4])[0])
+    return None
+
+
+def _sender_pid(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+            return int(struct.unpack("3i", data[:12])[0])
+    return None

@@ -1,0 +1,181 @@
+"""What this host lets a box have: each check tried for real or read from the kernel, never assumed.
+
+Rule: a finding says fine, doubtful or broken, why, and for the last two the command that mends it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from plimsoll.sandbox.cgroup_host import this_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Grade = Literal["fine", "doubtful", "broken"]
+_NAMESPACES = ("mnt", "pid", "ipc", "uts", "net")
+_KERNEL_NEEDED = (5, 12)
+"""mount_setattr(2); clone3 and close_range are older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's."""
+
+    topic: str
+    grade: Grade
+    text: str
+    mend: str | None = None
+
+
+def probe() -> list[Finding]:
+    """All findings about this host, the ones without which nothing works first."""
+    return [
+        _root(),
+        _kernel(),
+        *_cgroups(),
+        _namespaces(),
+        _swap(),
+        _loop_devices(),
+        _core_pattern(),
+    ]
+
+
+def _root() -> Finding:
+    if os.geteuid() == 0:
+        return Finding("rights", "fine", "running as root")
+    return Finding(
+        "rights",
+        "broken",
+        f"running as uid {os.geteuid()}: cgroups, mounts and namespaces need root",
+        "sudo plimsoll …",
+    )
+
+
+def _kernel() -> Finding:
+    release, machine = platform.release(), platform.machine()
+    major, minor = (int(part) for part in release.split(".")[:2])
+    if (major, minor) < _KERNEL_NEEDED:
+        return Finding(
+            "kernel",
+            "broken",
+            f"Linux {release}: mount_setattr(2) came with 5.12",
+            "upgrade the kernel (Debian 12, Ubuntu 22.04 or later)",
+        )
+    if machine not in {"x86_64", "aarch64"}:
+        return Finding("kernel", "broken", f"{machine}: only x86_64 and aarch64 are known", "use one")
+    return Finding("kernel", "fine", f"Linux {release} on {machine}")
+
+
+def _cgroups() -> Iterator[Finding]:
+    host = this_host()
+    if host.version is None:
+        yield Finding(
+            "memory limit",
+            "broken",
+            "no memory cgroup is mounted, so no limit and no figure could be true",
+            "mount -t cgroup2 none /sys/fs/cgroup (or boot with cgroup_enable=memory)",
+        )
+        return
+    if host.version == 2:
+        exact = _peak_is_resettable(host.v2_root)
+        yield Finding("memory limit", "fine", f"cgroup v2 at {host.v2_root}")
+        yield Finding(
+            "peaks",
+            "fine" if exact else "doubtful",
+            "memory.peak can be restarted: both peaks are the kernel's"
+            if exact
+            else "memory.peak cannot be restarted: peaks come from a sampler, and reports say so",
+            None if exact else "Linux 6.12 or later",
+        )
+        return
+    yield Finding("memory limit", "fine", f"cgroup v1 at {host.v1_roots['memory']}")
+    yield Finding("peaks", "fine", "memory.max_usage_in_bytes can be restarted: both peaks are exact")
+    if "pids" not in host.v1_roots:
+        yield Finding(
+            "process limit",
+            "doubtful",
+            "no pids controller: the limit of 1,024 processes is not enforced",
+            "mount -t cgroup -o pids none /sys/fs/cgroup/pids",
+        )
+
+
+def _peak_is_resettable(root: str | None) -> bool:
+    """Whether some group's memory.peak opens for writing (Linux 6.12; the root group has none)."""
+    if root is None:
+        return False
+    for folder, _, names in os.walk(root):
+        if "memory.peak" in names:
+            return os.access(f"{folder}/memory.peak", os.W_OK)
+    return False
+
+
+def _namespaces() -> Finding:
+    missing = [name for name in _NAMESPACES if not os.path.exists(f"/proc/self/ns/{name}")]
+    if missing:
+        return Finding(
+            "namespaces", "broken", f"the kernel lacks {', '.join(missing)}", "use a stock kernel"
+        )
+    if os.geteuid() == 0 and not _may_unshare():
+        return Finding(
+            "namespaces",
+            "broken",
+            "unshare(2) is refused: this container may not make namespaces",
+            "start the container with --privileged, or run on the host",
+        )
+    return Finding("namespaces", "fine", "mount, pid, ipc, uts and network")
+
+
+def _may_unshare() -> bool:
+    """Tries it in a child, which then ends."""
+    clone_newns = 0x00020000
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if ctypes.CDLL(None).unshare(clone_newns) == 0 else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def _swap() -> Finding:
+    with open("/proc/swaps") as file:
+        swaps = file.read().splitlines()[1:]
+    if not swaps:
+        return Finding("swap", "fine", "the host has none")
+    host = this_host()
+    if host.version == 1 and not os.path.exists(
+        f"{host.v1_roots['memory']}/memory.memsw.limit_in_bytes"
+    ):
+        return Finding(
+            "swap",
+            "doubtful",
+            "the host swaps and this kernel does not account for it; swappiness is set to 0 instead",
+            "swapoff -a, or boot with swapaccount=1",
+        )
+    return Finding("swap", "fine", "the host has swap; environments are shut out of it")
+
+
+def _loop_devices() -> Finding:
+    if os.path.exists("/dev/loop-control"):
+        return Finding("loop devices", "fine", "there (nothing needs them yet)")
+    return Finding(
+        "loop devices",
+        "doubtful",
+        "none: own page caches and the disk backing of /tmp, once they come, will need them",
+        "modprobe loop",
+    )
+
+
+def _core_pattern() -> Finding:
+    with open("/proc/sys/kernel/core_pattern") as file:
+        pattern = file.read().strip()
+    if pattern.startswith("|"):
+        return Finding(
+            "core dumps",
+            "doubtful",
+            f"the kernel pipes them to {pattern.split()[0][1:]} on the host; on AWS they fill /tmp",
+            "sysctl kernel.core_pattern=/tmp/core.%e.%p",
+        )
+    return Finding("core dumps", "fine", f"core_pattern is {pattern}")

@@ -1,0 +1,100 @@
+"""The spawner: a small single-threaded process that clones boxes, so that Plimsoll itself never forks.
+
+Theory of operation. Plimsoll starts it once (`spawn_command`) with one end of a socket. It takes a private mount
+namespace, builds the root that boxes show, and then for each request clones process 1 of a box and answers with
+its pid. It also tells when a box is gone. Forking costs time in proportion to the forker's memory (41 ms per GiB):
+this process stays at some 10 MB by loading nothing but the modules of this package that it needs.
+
+    -> ("box", id, spec) + fds [control, cgroup joins…]     <- ("box", id, pid) or ("refused", id, errno, text)
+                                                            <- ("gone", pid)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import marshal
+import os
+import select
+import socket
+import sys
+from typing import Any
+
+from plimsoll.sandbox import box_init, syscalls, template
+
+_NAMESPACES = (
+    syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
+)
+_BARE_START = (
+    "import sys;m=type(sys)('plimsoll');m.__path__=[sys.argv[1]];sys.modules['plimsoll']=m;"
+    "from plimsoll.sandbox.spawner import main;main(int(sys.argv[2]),sys.argv[3])"
+)
+
+
+def spawn_command(fd: int, root: str) -> list[str]:
+    """The command that starts a spawner on socket `fd` with its root at `root`.
+
+    Isolated and without `site`; the package's own `__init__` is stepped over, since it would load the whole house.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return [sys.executable, "-I", "-S", "-c", _BARE_START, package, str(fd), root]
+
+
+def main(fd: int, root: str) -> None:
+    """Serves until Plimsoll's end of the socket closes; then everything below dies with this process."""
+    gc.disable()  # a collection in a child would touch, and so copy, every page
+    plimsoll = socket.socket(fileno=fd)
+    try:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+        template.build(root)
+    except OSError as error:
+        plimsoll.send(marshal.dumps(("failed", error.errno, str(error))))
+        return
+    children = syscalls.block_sigchld()
+    plimsoll.send(marshal.dumps(("serving",)))
+    with contextlib.suppress(ConnectionError):
+        _serve(plimsoll, children, root)
+
+
+def _serve(plimsoll: socket.socket, children: int, root: str) -> None:
+    poll = select.poll()
+    poll.register(plimsoll, select.POLLIN)
+    poll.register(children, select.POLLIN)
+    while True:
+        ready = {fd for fd, _ in poll.poll()}
+        if children in ready:
+            os.read(children, 128)
+            _tell_gone(plimsoll)
+        if plimsoll.fileno() in ready:
+            data, fds, _, _ = socket.recv_fds(plimsoll, box_init.MESSAGE_BYTES, 16)
+            if not data:
+                return
+            _box(marshal.loads(data), fds, plimsoll, root)  # noqa: S302  a private socket
+
+
+def _tell_gone(plimsoll: socket.socket) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            plimsoll.send(marshal.dumps(("gone", pid)))
+
+
+def _box(message: tuple[Any, ...], fds: list[int], plimsoll: socket.socket, root: str) -> None:
+    _, number, spec = message
+    flags = _NAMESPACES | (syscalls.CLONE_NEWNET if spec["listen_port"] is not None else 0)
+    try:
+        pid = syscalls.clone(flags)
+    except OSError as error:
+        plimsoll.send(marshal.dumps(("refused", number, error.errno, str(error))))
+    else:
+        if pid == 0:
+            plimsoll.close()
+            control = socket.socket(fileno=fds[0])
+            box_init.run(spec, control, fds[1:], root)
+        plimsoll.send(marshal.dumps(("box", number, pid)))
+    for fd in fds:
+        os.close(fd)
