@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plimsoll.errors import HostCannot, PlatformError
-from plimsoll.sandbox import box_init, spawner
+from plimsoll.sandbox import passing, spawner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ class Box:
         key = str(next(self._numbers))
         self._processes[key] = process
         message = marshal.dumps(("start", key, list(argv), dict(env), cwd))
-        if len(message) > box_init.MESSAGE_BYTES:
+        if len(message) > passing.MESSAGE_BYTES:
             raise PlatformError(f"the command and environment of {argv[0]} are over 128 KiB")
         socket.send_fds(self._control, [message], fds)
         return process
@@ -147,7 +147,7 @@ class Box:
     def _receive(self) -> bool:
         room = socket.CMSG_SPACE(struct.calcsize("3i")) + socket.CMSG_SPACE(4)
         try:
-            data, ancillary, _, _ = self._control.recvmsg(box_init.MESSAGE_BYTES, room)
+            data, ancillary, _, _ = self._control.recvmsg(passing.MESSAGE_BYTES, room)
         except BlockingIOError:
             return False
         except ConnectionError:
@@ -209,7 +209,7 @@ class Spawner:
             start_new_session=True,
         )
         theirs.close()
-        message = await loop.sock_recv(self._socket, box_init.MESSAGE_BYTES)
+        message = await loop.sock_recv(self._socket, passing.MESSAGE_BYTES)
         first = marshal.loads(message) if message else ("failed", 0, "it died at its start")  # noqa: S302
         if first != ("serving",):
             await self.__aexit__()
@@ -247,7 +247,7 @@ class Spawner:
 
     def _on_message(self) -> None:
         try:
-            data = self._socket.recv(box_init.MESSAGE_BYTES)
+            data = self._socket.recv(passing.MESSAGE_BYTES)
         except BlockingIOError:
             return
         if not data:

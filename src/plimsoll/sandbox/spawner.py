@@ -11,17 +11,28 @@ this process stays at some 10 MB by loading nothing but the modules of this pack
 
 from __future__ import annotations
 
-import contextlib
+import _socket
 import gc
 import marshal
 import os
+import resource
 import select
-import socket
 import sys
-from typing import Any
 
-from plimsoll.sandbox import box_init, syscalls, template
+from plimsoll.sandbox import box_init, passing, syscalls, template
 
+TYPE_CHECKING = False  # see box_init
+if TYPE_CHECKING:
+    from typing import Any
+
+# Facts sheet C8 and E2. Processes are limited by the pids cgroup (1,024): an rlimit would be shared with every
+# other process of this uid on the host.
+RLIMITS = (
+    (resource.RLIMIT_NOFILE, 1024, 1024),
+    (resource.RLIMIT_CORE, 10737418240, 10737418240),
+    (resource.RLIMIT_MEMLOCK, 65536, 65536),
+    (resource.RLIMIT_STACK, 8388608, resource.RLIM_INFINITY),
+)
 _NAMESPACES = (
     syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 )
@@ -43,22 +54,35 @@ def spawn_command(fd: int, root: str) -> list[str]:
 def main(fd: int, root: str) -> None:
     """Serves until Plimsoll's end of the socket closes; then everything below dies with this process."""
     gc.disable()  # a collection in a child would touch, and so copy, every page
-    plimsoll = socket.socket(fileno=fd)
+    plimsoll = _socket.socket(fileno=fd)
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
         syscalls.unshare(syscalls.CLONE_NEWNS)
         syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
         template.build(root)
+        _confine()
     except OSError as error:
         plimsoll.send(marshal.dumps(("failed", error.errno, str(error))))
         return
     children = syscalls.block_sigchld()
     plimsoll.send(marshal.dumps(("serving",)))
-    with contextlib.suppress(ConnectionError):
+    try:
         _serve(plimsoll, children, root)
+    except ConnectionError:
+        pass  # Plimsoll is gone: so are we, and with us every box
 
 
-def _serve(plimsoll: socket.socket, children: int, root: str) -> None:
+def _confine() -> None:
+    """What every process of every box inherits: set here once, it costs no box any time."""
+    for which, soft, hard in RLIMITS:
+        resource.setrlimit(which, (soft, hard))
+    os.setgroups([])
+    os.umask(0o022)
+    syscalls.drop_capability_bounds()
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _serve(plimsoll: _socket.socket, children: int, root: str) -> None:
     poll = select.poll()
     poll.register(plimsoll, select.POLLIN)
     poll.register(children, select.POLLIN)
@@ -68,22 +92,24 @@ def _serve(plimsoll: socket.socket, children: int, root: str) -> None:
             os.read(children, 128)
             _tell_gone(plimsoll)
         if plimsoll.fileno() in ready:
-            data, fds, _, _ = socket.recv_fds(plimsoll, box_init.MESSAGE_BYTES, 16)
-            if not data:
+            message, fds = passing.receive(plimsoll)
+            if message is None:
                 return
-            _box(marshal.loads(data), fds, plimsoll, root)  # noqa: S302  a private socket
+            _box(message, fds, plimsoll, root)
 
 
-def _tell_gone(plimsoll: socket.socket) -> None:
-    with contextlib.suppress(ChildProcessError):
-        while True:
+def _tell_gone(plimsoll: _socket.socket) -> None:
+    while True:
+        try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            plimsoll.send(marshal.dumps(("gone", pid)))
+        except ChildProcessError:
+            return  # no box is left
+        if pid == 0:
+            return
+        plimsoll.send(marshal.dumps(("gone", pid)))
 
 
-def _box(message: tuple[Any, ...], fds: list[int], plimsoll: socket.socket, root: str) -> None:
+def _box(message: tuple[Any, ...], fds: list[int], plimsoll: _socket.socket, root: str) -> None:
     _, number, spec = message
     flags = _NAMESPACES | (syscalls.CLONE_NEWNET if spec["listen_port"] is not None else 0)
     try:
@@ -93,7 +119,7 @@ def _box(message: tuple[Any, ...], fds: list[int], plimsoll: socket.socket, root
     else:
         if pid == 0:
             plimsoll.close()
-            control = socket.socket(fileno=fds[0])
+            control = _socket.socket(fileno=fds[0])
             box_init.run(spec, control, fds[1:], root)
         plimsoll.send(marshal.dumps(("box", number, pid)))
     for fd in fds:

@@ -1,0 +1,48 @@
+"""What could be installed: AWS's runtime identifiers, and which of them Plimsoll can give.
+
+Source of the identifiers: DG/lambda-runtimes as of 2026-09 (facts sheet H4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+NODE_CLIENTS = {"nodejs20.x": "3.3.0", "nodejs22.x": "4.0.2", "nodejs24.x": "4.0.2"}
+"""Version of the npm package aws-lambda-ric: 4 needs Node 22."""
+PYTHON_CLIENT = "4.2.2"
+"""Version of the Python package awslambdaric."""
+PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
+SUPPORTED = (*NODE_CLIENTS, *PYTHONS)
+NOT_YET = {
+    "provided.al2023": "custom runtimes",
+    "provided.al2": "custom runtimes",
+    "java25": "Java",
+    "java21": "Java",
+    "java17": "Java",
+    "java11": "Java",
+    "java8.al2": "Java",
+    "dotnet10": ".NET",
+    "dotnet8": ".NET",
+    "ruby4.0": "Ruby",
+    "ruby3.4": "Ruby",
+    "ruby3.3": "Ruby",
+    "python3.10": "Python before 3.11",
+    "nodejs18.x": "Node before 20",
+}
+
+State = Literal["installed", "available", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One line of `plimsoll runtimes list`."""
+
+    name: str
+    state: State
+    version: str = ""
+    size_bytes: int = 0
+    reason: str = ""
+    """Why it is missing."""
+    mend: str = ""
+    """The command that gets it."""

@@ -1,0 +1,63 @@
+"""Installs a Node runtime: the binary from npm's `node-linux-<arch>`, AWS's client from npm's `aws-lambda-ric`.
+
+Rule: the official client's JavaScript is copied as published; beside it goes our transport (see
+`inside/nodejs/rapid-client.node.js`).
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from plimsoll.errors import HostCannot
+from plimsoll.runtimes.catalog import NODE_CLIENTS
+from plimsoll.runtimes.runtime import Manifest
+from plimsoll.runtimes.tools import npm_unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
+
+
+def install(name: str, making: Path, tools: Path, on_progress: Callable[[str], None]) -> Manifest:
+    """Fills `making/lang` and `making/runtime`. Raises `HostCannot`."""
+    major = name.removeprefix("nodejs").removesuffix(".x")
+    architecture = _ARCHITECTURES.get(platform.machine())
+    if architecture is None:
+        raise HostCannot(f"there is no Node build for {platform.machine()}")
+    on_progress(f"Node {major} (npm package node-linux-{architecture})")
+    node = making / "fetched-node"
+    version = npm_unpack(f"node-linux-{architecture}@{major}", node, tools)
+    binaries = making / "lang/bin"
+    binaries.mkdir(parents=True)
+    shutil.move(node / "package/bin/node", binaries / "node")
+    (binaries / "node").chmod(0o755)
+
+    client = NODE_CLIENTS[name]
+    on_progress(f"AWS's runtime client (npm package aws-lambda-ric {client})")
+    fetched = making / "fetched-client"
+    npm_unpack(f"aws-lambda-ric@{client}", fetched, tools)
+    _lay_out_client(fetched / "package", making / "runtime")
+    for left_over in (node, fetched):
+        shutil.rmtree(left_over)
+    return Manifest(name, "nodejs", version, f"aws-lambda-ric {client}")
+
+
+def _lay_out_client(package: Path, runtime: Path) -> None:
+    runtime.mkdir()
+    inside = resources.files("plimsoll.runtimes") / "inside/nodejs"
+    library = package / "dist/index.mjs"  # version 3; version 4 has a program at its top
+    names = ["rapid-client.node.js"]
+    if library.exists():
+        names.append("bootstrap.mjs")
+    shutil.copy(library if library.exists() else package / "index.mjs", runtime / "index.mjs")
+    for name in names:
+        (runtime / name).write_text((inside / name).read_text())
+    for name in ("LICENSE", "NOTICE", "THIRD-PARTY-LICENSES"):
+        shutil.copy(package / name, runtime / f"aws-lambda-ric.{name}")
+    for path in runtime.iterdir():
+        path.chmod(0o644)
