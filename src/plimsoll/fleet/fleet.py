@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from plimsoll.environment import Environment
 from plimsoll.sandbox.box import Spawner
 from plimsoll.sandbox.cgroup_host import CgroupHost, this_host
+from plimsoll.sandbox.page_cache import HeldPages
 from plimsoll.sandbox.run_folder import run_folder
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Fleet:
         self._cgroups = cgroups
         self._runtimes = runtimes
         self._run = run.name
+        self._pages = HeldPages()
         self._warm: dict[str, Environment] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -46,7 +48,7 @@ class Fleet:
         """Runs one invocation in the function's warm environment. Raises `CallerError`, `PlatformError`."""
         turn = self._turns.setdefault(function.arn, asyncio.Lock())
         async with turn:
-            environment = self._lease(function)
+            environment = await self._lease(function)
             completed = await environment.invoke(invocation, files=files)
             if not environment.can_invoke:
                 self._retire(function)
@@ -58,12 +60,14 @@ class Fleet:
             await environment.stop()
         self._warm.clear()
         await asyncio.gather(*self._ending)
+        self._pages.close()
 
-    def _lease(self, function: Function) -> Environment:
+    async def _lease(self, function: Function) -> Environment:
         warm = self._warm.get(function.arn)
         if warm is None or warm.function != function:
             self._retire(function)
             runtime = self._runtimes.get(function.runtime)
+            await asyncio.to_thread(self._pages.hold, runtime.mapped_files())
             warm = Environment(function, runtime, self._spawner, self._cgroups, self._run)
             self._warm[function.arn] = warm
         return warm

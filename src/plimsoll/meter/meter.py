@@ -170,7 +170,8 @@ class Meter:
     def _finish_window(self) -> tuple[int, bool]:
         """Reads the window's peak in bytes, and lets it count for the environment's."""
         peak = self._cgroup.peak()
-        if peak.bytes > self._high_bytes or self._high is None:
+        # an equal one counts too: at the limit the figure stands still while the split goes on changing
+        if peak.bytes >= self._high_bytes or self._high is None:
             self._high_bytes = max(self._high_bytes, peak.bytes)
             self._high = self._best or self._take()
         self._all_from_kernel &= peak.from_kernel

@@ -61,6 +61,12 @@ class Runtime:
         """Becomes /var/runtime."""
         return self.folder / "runtime"
 
+    def mapped_files(self) -> tuple[Path, ...]:
+        """What its processes map: program and shared libraries, on the host."""
+        places = ("lang/bin/*", "lang/lib/*.so*", "lang/lib/*/lib-dynload/*.so", "runtime/*.so")
+        found = (path for place in places for path in self.folder.glob(place))
+        return tuple(sorted({path.resolve() for path in found if path.is_file()}))
+
     @property
     def runtime_version(self) -> str:
         """As the INIT_START line names it; `plimsoll` where AWS has its own build's name."""

@@ -34,7 +34,8 @@ let head = null; // of the answer whose body is being collected
 let unacknowledged = 0; // answers to posts that stand before the answer to next
 
 function connect() {
-  socket = net.connect({ host, port: Number(port), noDelay: true });
+  socket = net.connect({ host, port: Number(port) });
+  socket.setNoDelay(true);
   socket.on("data", onData);
   socket.on("error", () => {}); // 'close' follows and says so
   socket.on("close", onClose);

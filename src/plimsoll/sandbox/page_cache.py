@@ -1,0 +1,54 @@
+"""Holds files in the page cache, charged to Plimsoll: mapped and locked for as long as the holder lives.
+
+Why: the first process to read a page pays for it. If that were an environment, its figure would depend on what the
+host happened to have cached, and at the limit the kernel would take its program text away page by page (minutes of
+thrashing) before it killed it. Held pages are never an environment's: the `shared` accounting adds them as what they are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_PROT_READ, _MAP_SHARED = 1, 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = (
+    *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long),
+)
+_libc.munmap.argtypes = _libc.mlock.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+_FAILED = ctypes.c_void_p(-1).value
+
+
+class HeldPages:
+    """Files whose pages stay in memory until `close`. Reading them in takes as long as the disk does."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[int, int]] = {}
+
+    def hold(self, paths: Iterable[Path]) -> None:
+        """Maps and locks the files. Raises `OSError` naming the one that could not be."""
+        for path in paths:
+            length = path.stat().st_size
+            if length and str(path) not in self._held:
+                self._held[str(path)] = (_map_locked(path, length), length)
+
+    def close(self) -> None:
+        """Lets go of all of them."""
+        for address, length in self._held.values():
+            _libc.munmap(address, length)
+        self._held.clear()
+
+
+def _map_locked(path: Path, length: int) -> int:
+    with open(path, "rb") as file:
+        address = _libc.mmap(None, length, _PROT_READ, _MAP_SHARED, file.fileno(), 0)
+    if address == _FAILED or _libc.mlock(address, length) != 0:
+        errno = ctypes.get_errno()
+        raise OSError(errno, f"the pages of {path} cannot be held: {os.strerror(errno)}")
+    return int(address)
