@@ -34,7 +34,9 @@ def doctor(form: str) -> int:
 
 
 def _runtimes_finding() -> Finding:
-    names = [runtime.name for runtime in RuntimeStore(read_settings(os.environ).data_folder).installed()]
+    names = [
+        runtime.name for runtime in RuntimeStore(read_settings(os.environ).data_folder).installed()
+    ]
     if names:
         return Finding("runtimes", "fine", ", ".join(names))
     return Finding(

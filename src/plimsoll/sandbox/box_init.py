@@ -164,7 +164,12 @@ def _clone_into(version: int, joins: Sequence[int]) -> int:
 
 
 def _become(
-    key: str, argv: list[str], env: dict[str, str], cwd: str, fds: list[int], control: _socket.socket
+    key: str,
+    argv: list[str],
+    env: dict[str, str],
+    cwd: str,
+    fds: list[int],
+    control: _socket.socket,
 ) -> NoReturn:
     """The child's steps, in the order the kernel wants: group before user, user before exec.
 

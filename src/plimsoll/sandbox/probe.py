@@ -67,7 +67,9 @@ def _kernel() -> Finding:
             "upgrade the kernel (Debian 12, Ubuntu 22.04 or later)",
         )
     if machine not in {"x86_64", "aarch64"}:
-        return Finding("kernel", "broken", f"{machine}: only x86_64 and aarch64 are known", "use one")
+        return Finding(
+            "kernel", "broken", f"{machine}: only x86_64 and aarch64 are known", "use one"
+        )
     return Finding("kernel", "fine", f"Linux {release} on {machine}")
 
 
@@ -94,7 +96,9 @@ def _cgroups() -> Iterator[Finding]:
         )
         return
     yield Finding("memory limit", "fine", f"cgroup v1 at {host.v1_roots['memory']}")
-    yield Finding("peaks", "fine", "memory.max_usage_in_bytes can be restarted: both peaks are exact")
+    yield Finding(
+        "peaks", "fine", "memory.max_usage_in_bytes can be restarted: both peaks are exact"
+    )
     if "pids" not in host.v1_roots:
         yield Finding(
             "process limit",

@@ -1,0 +1,88 @@
+"""What a handler's file exports, found by reading it, never by running it.
+
+Rule: certain or silent. Where the scan cannot be sure (star imports, computed exports, transpiled code) `complete`
+is False, and nobody is refused on its word.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """The names, in the file's order, and whether these are all there can be."""
+
+    names: tuple[str, ...]
+    complete: bool
+
+
+def read_exports(path: Path) -> Exports:
+    """The exports of a JavaScript or Python file. One that does not parse is left to the runtime to complain of."""
+    text = path.read_text(errors="replace")
+    return _python(text) if path.suffix == ".py" else _javascript(text)
+
+
+def _python(text: str) -> Exports:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return Exports((), complete=False)
+    names: dict[str, bool] = {}
+    complete = True
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names[node.name] = True
+        elif isinstance(node, ast.Assign):
+            names |= {t.id: True for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names[node.target.id] = True
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {(alias.asname or alias.name): True for alias in node.names}
+            complete &= "*" not in names
+        elif not isinstance(node, ast.Expr):
+            complete = False  # an if or a try may define more
+    return Exports(tuple(names), complete)
+
+
+_COMMENT_OR_STRING = re.compile(
+    r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL
+)
+_ASSIGNED = re.compile(r"(?:\bmodule\s*\.\s*)?\bexports\s*\.\s*([A-Za-z_$][\w$]*)\s*=(?!=)")
+_DECLARED = re.compile(
+    r"\bexport\s+(?:async\s+)?(?:const|let|var|class|function\s*\*?)\s+([A-Za-z_$][\w$]*)"
+)
+_LISTED = re.compile(r"\bexport\s*\{([^}]*)\}|\bmodule\s*\.\s*exports\s*=\s*\{([^{}]*)\}")
+_UNSURE = re.compile(
+    r"\bexports\s*\[|\bexport\s*\*|\bmodule\s*\.\s*exports\s*=(?!\s*\{[^{}]*\})|\bObject\s*\.\s*"
+    r"(?:assign|definePropert)|\b__export|\.\.\."
+)
+
+
+def _javascript(text: str) -> Exports:
+    bare = _COMMENT_OR_STRING.sub(lambda m: '""' if m[0][0] in "\"'`" else " ", text)
+    found = [
+        (m.start(), m[1]) for pattern in (_ASSIGNED, _DECLARED) for m in pattern.finditer(bare)
+    ]
+    for listed in _LISTED.finditer(bare):
+        for item in (listed[1] or listed[2] or "").split(","):
+            name = re.split(r"\bas\b", item)[-1] if listed[1] is not None else item.split(":")[0]
+            name = re.sub(r"^async\b|\(.*", "", name.strip()).strip()
+            if re.fullmatch(r"[A-Za-z_$][\w$]*", name):
+                found.append((listed.start(), name))
+    names = dict.fromkeys(name for _, name in sorted(found))
+    return Exports(tuple(names), complete=bool(names) and _UNSURE.search(bare) is None)
+
+
+def looks_callback_style(path: Path) -> bool:
+    """Whether some function of the file takes a third parameter that is named like a callback."""
+    if path.suffix == ".py":
+        return False
+    text = _COMMENT_OR_STRING.sub(" ", path.read_text(errors="replace"))
+    return re.search(r"\(\s*\w+\s*,\s*\w+\s*,\s*(?:callback|cb|done)\s*\)", text) is not None

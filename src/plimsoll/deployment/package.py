@@ -1,0 +1,92 @@
+"""What PATH names (a handler's file, a folder, a zip) to the folder that becomes /var/task."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plimsoll.deployment.archive import extract
+from plimsoll.errors import CallerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS = (".js", ".mjs", ".cjs", ".py")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Deployed code: `root` becomes /var/task; `name` is the function's default name."""
+
+    root: Path
+    name: str
+    entry: str | None
+    """The one file that was named, if PATH was a file."""
+
+
+def resolve(path: Path, staging: Path) -> Package:
+    """A file is copied alone into `staging`, a folder is used as it is, a zip is unpacked into `staging`.
+
+    Raises `CallerError` for what is missing, unreadable, empty or of an unknown kind.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CallerError(
+            f"{path}: {error.strerror}; PATH is a handler's file, a folder, or a zip"
+        ) from error
+    name = _function_name(path)
+    if stat.S_ISDIR(status.st_mode):
+        if not any(path.iterdir()):
+            raise CallerError(f"{path} is empty: there is no code to run")
+        _refuse_unreadable(path)
+        return Package(path.resolve(), name, None)
+    if path.suffix == ".zip":
+        root = staging / f"task-{name}"
+        extract(path, root)
+        _open_up(root)
+        return Package(root, name, None)
+    if path.suffix in KINDS:
+        root = staging / f"task-{name}"
+        root.mkdir(parents=True)
+        shutil.copyfile(path, root / path.name)
+        _open_up(root)
+        return Package(root, name, path.name)
+    if path.name == "bootstrap":
+        raise CallerError(f"{path}: custom runtimes (provided.al2023) are not supported yet")
+    raise CallerError(
+        f"{path}: unknown kind of file; a handler's file ends in {', '.join(KINDS)}, a package in .zip"
+    )
+
+
+def _function_name(path: Path) -> str:
+    """AWS's alphabet and length for a function's name."""
+    stem = path.resolve().stem if path.is_file() else path.resolve().name
+    return re.sub(r"[^a-zA-Z0-9_-]", "-", stem)[:64] or "function"
+
+
+def _refuse_unreadable(root: Path) -> None:
+    """The function is an unprivileged user. Looks at the top level only: a deep tree would take its time."""
+    for path in (root, *root.iterdir()):
+        if path.is_symlink():
+            continue
+        mode = path.stat().st_mode
+        needed = 0o005 if stat.S_ISDIR(mode) else 0o004
+        if mode & needed != needed:
+            raise CallerError(
+                f"{path} cannot be read by the function's user (mode {stat.S_IMODE(mode):04o}); so it is on AWS",
+                mend=f"chmod -R o+rX {root}",
+            )
+
+
+def _open_up(root: Path) -> None:
+    """Folders of ours must let the function's user in; files keep the modes that they came with."""
+    for folder, _, _ in os.walk(root):
+        os.chmod(folder, 0o755)  # noqa: S103  read-only for the function all the same
+    for path in root.iterdir():
+        if path.is_file() and not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o044)
