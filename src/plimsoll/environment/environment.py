@@ -131,7 +131,7 @@ class Environment:
         spec = BoxSpec("sandbox", tuple(binds), function.tmp_bytes, TMP_INODES, own_network)
         if not own_network:
             listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-            self._address = "127.0.0.1:%d" % listener.getsockname()[1]
+            self._address = f"127.0.0.1:{listener.getsockname()[1]}"
             await self._api.listen(listener)
         self._meter.begin_life()
         self._box = self._spawner.create(spec, self._cgroup)

@@ -76,7 +76,7 @@ class TmpMeter:
                     if status.st_ino in seen or not stat.S_ISREG(status.st_mode):
                         continue  # a hard link counts once; folders and links hold no data pages
                     seen.add(status.st_ino)
-                    yield os.path.normpath(f"/tmp/{folder}/{name}"), status.st_blocks * 512  # noqa: S108
+                    yield os.path.normpath(f"/tmp/{folder}/{name}"), status.st_blocks * 512
 
 
 def _deleted_but_open(pids: list[int], device: int) -> Iterator[tuple[str, int, int]]:

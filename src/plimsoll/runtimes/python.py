@@ -108,7 +108,7 @@ def _compile(lang: Path, series: str, runtime: Path) -> None:
     """Both folders are read-only inside: what is not compiled now is compiled anew at each cold start."""
     variables = {"LD_LIBRARY_PATH": str(lang / "lib"), "PATH": "/usr/bin:/bin"}
     for folder, seen_as in ((lang / "lib", "/var/lang/lib"), (runtime, "/var/runtime")):
-        command = [
+        command: list[str | Path] = [
             *(lang / f"bin/python{series}", "-I", "-m", "compileall", "-qq", "-j2"),
             *("--invalidation-mode", "unchecked-hash", "-s", folder, "-p", seen_as, folder),
         ]

@@ -2,7 +2,7 @@
 
 Why: the first process to read a page pays for it. If that were an environment, its figure would depend on what the
 host happened to have cached, and at the limit the kernel would take its program text away page by page (minutes of
-thrashing) before it killed it. Held pages are never an environment's: the `shared` accounting adds them as what they are.
+thrashing) before it killed it. Held pages are never an environment's; the `shared` accounting adds them.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ RUN_ROOT = Path("/run/plimsoll")
 def run_folder(remove_cgroups: Callable[[str], None], parent: Path = RUN_ROOT) -> Iterator[Path]:
     """Sweeps what dead runs left, then gives a new folder, locked for the time of the context and removed after.
 
-    `remove_cgroups` is given the name of a dead run, or of this one at its end. Raises `HostCannot` where the parent folder cannot
-    be made.
+    `remove_cgroups` is given the name of a dead run, or of this one at its end. Raises `HostCannot` where the parent
+    folder cannot be made.
     """
     try:
         parent.mkdir(mode=0o711, parents=True, exist_ok=True)

@@ -1,0 +1,148 @@
+"""`plimsoll invoke` and `plimsoll diagnose`: run a function in one warm environment, show each invocation, judge."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from plimsoll.cli.request import Request, read_request, with_options
+from plimsoll.diagnosis import judge, run
+from plimsoll.fleet import open_fleet
+from plimsoll.report import (
+    LiveTable,
+    invocation_object,
+    verdict_object,
+    verdict_words,
+    write_report,
+)
+from plimsoll.runtimes import RuntimeStore
+from plimsoll.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plimsoll.model import Completed, Function, Verdict
+
+DIAGNOSE_MIN, DIAGNOSE_MAX = 8, 60
+_GROWTH = frozenset(
+    {"tmp", "tmp-deleted-open", "heap", "processes", "extension", "shmem", "kernel"}
+)
+
+
+@click.command(
+    epilog="\b\nExample:\n  plimsoll invoke index.js --runtime nodejs20.x --memory 128 --repeat 12"
+)
+@with_options
+@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
+def invoke(repeat: int, **given: Any) -> int:
+    """Run a function in one warm environment, once or many times.
+
+    Exit status 1 when an invocation failed.
+    """
+    request = read_request(given)
+    completed, _ = _run(request, repeat, enough=None)
+    return 0 if all(c.report.status == "success" for c in completed) else 1
+
+
+@click.command(
+    epilog="\b\nExample:\n  plimsoll diagnose ./my-function --memory 256 --report out.html"
+)
+@with_options
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Exactly N; default: until it is clear.",
+)
+def diagnose(repeat: int | None, **given: Any) -> int:
+    """Invoke until the verdict is clear, say what grows.
+
+    Exit status 1 when something grows, or the function failed.
+    """
+    request = read_request(given)
+    enough = None if repeat is not None else _clear
+    completed, verdict = _run(request, repeat or DIAGNOSE_MAX, enough)
+    failed = any(c.report.status != "success" for c in completed)
+    return 1 if failed or verdict.kind in _GROWTH else 0
+
+
+def _clear(completed: list[Completed]) -> bool:
+    """Enough seen: eight invocations and a verdict, or a failure that will only repeat."""
+    if completed[-1].report.fatal and completed[-1].report.invocation == 1:
+        return True
+    if len(completed) < DIAGNOSE_MIN:
+        return False
+    return judge([c.report for c in completed]).kind != "inconclusive"
+
+
+def _run(
+    request: Request, repeat: int, enough: Callable[[list[Completed]], bool] | None
+) -> tuple[list[Completed], Verdict]:
+    completed: list[Completed] = []
+    asyncio.run(_invoke_all(request, repeat, enough, completed))
+    verdict = judge([c.report for c in completed])
+    if request.form == "json":
+        click.echo(json.dumps(verdict_object(verdict)))
+    elif request.form == "table" and repeat > 1:
+        click.echo(verdict_words(verdict))
+    if request.report is not None:
+        write_report(request.report, completed, verdict, _title(request, completed))
+        click.echo(f"report: {request.report}", err=True)
+    return completed, verdict
+
+
+async def _invoke_all(
+    request: Request,
+    repeat: int,
+    enough: Callable[[list[Completed]], bool] | None,
+    completed: list[Completed],
+) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    store = RuntimeStore(read_settings(os.environ).data_folder)
+    async with open_fleet(store) as fleet:
+        function = request.function(fleet.staging, store)
+        show = _show(request, function)
+        with show as shown:
+            invocations = run(
+                fleet,
+                function,
+                request.payload,
+                repeat=repeat,
+                interval_s=request.interval_s,
+                enough=enough,
+            )
+            async for one in invocations:
+                completed.append(one)
+                _print(request, one, shown)
+
+
+def _show(request: Request, function: Function) -> Any:
+    if request.form != "table":
+        return nullcontext()
+    return LiveTable(
+        f"{function.name}  {function.runtime}  {function.handler}  {function.memory_mib} MB  "
+        f"/tmp {function.tmp_mib} MB"
+    )
+
+
+def _print(request: Request, completed: Completed, table: LiveTable | None) -> None:
+    if table is not None:
+        table.add(completed)
+    elif request.form == "json":
+        click.echo(json.dumps(invocation_object(completed)))
+    else:
+        for event in completed.logs:
+            click.echo(event.message, nl=not event.message.endswith("\n"))
+
+
+def _title(request: Request, completed: list[Completed]) -> str:
+    report = completed[-1].report
+    return f"{report.function_name}, {request.path}, {report.memory_size_mib} MB"

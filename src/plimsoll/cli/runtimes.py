@@ -1,0 +1,81 @@
+"""`plimsoll runtimes`: list, add, remove the runtimes that this host can run."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from plimsoll.errors import CallerError
+from plimsoll.runtimes import RuntimeStore
+from plimsoll.settings import read_settings
+
+
+@click.group()
+def runtimes() -> None:
+    """List, add and remove the runtimes that this host can run."""
+
+
+@runtimes.command("list")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def list_(form: str) -> int:
+    """What is installed, what can be added, and what is missing for the rest."""
+    offers = _store().catalog()
+    if form == "json":
+        for offer in offers:
+            click.echo(json.dumps({"type": "runtime", **asdict(offer)}))
+        return 0
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("runtime", "state", "version", "size", ""):
+        table.add_column(name)
+    for offer in offers:
+        size = f"{offer.size_bytes / 2**20:.0f} MB" if offer.size_bytes else ""
+        note = "; ".join(part for part in (offer.reason, offer.mend) if part)
+        table.add_row(offer.name, offer.state, offer.version, size, note)
+    Console().print(table)
+    return 0
+
+
+@runtimes.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask before fetching.")
+def add(names: tuple[str, ...], yes: bool) -> int:
+    """Install runtimes: Node from npm, Python from what the host has; AWS's client with each.
+
+    \b
+    Example:
+      plimsoll runtimes add nodejs20.x python3.12
+    """
+    store = _store()
+    have = {runtime.name for runtime in store.installed()}
+    wanted = [name for name in names if name not in have]
+    if wanted and not yes:
+        if not os.isatty(0):
+            raise CallerError(
+                "fetching runtimes needs a yes",
+                mend=f"plimsoll runtimes add --yes {' '.join(wanted)}",
+            )
+        click.confirm(f"Fetch {', '.join(wanted)} with npm and pip?", default=True, abort=True)
+    for name in names:
+        runtime = store.add(name, lambda step, name=name: click.echo(f"{name}: {step}", err=True))  # type: ignore[misc]
+        click.echo(f"{runtime.name} {runtime.manifest.version} ({runtime.manifest.client})")
+    return 0
+
+
+@runtimes.command()
+@click.argument("names", nargs=-1, required=True)
+def remove(names: tuple[str, ...]) -> int:
+    """Remove installed runtimes."""
+    store = _store()
+    for name in names:
+        store.remove(name)
+        click.echo(f"{name} removed")
+    return 0
+
+
+def _store() -> RuntimeStore:
+    return RuntimeStore(read_settings(os.environ).data_folder)

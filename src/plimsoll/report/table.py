@@ -1,0 +1,98 @@
+"""The table of a run on the terminal: a row an invocation, as they come.
+
+Rule: on a terminal the last row may still be redrawn; elsewhere rows are plain lines without colours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from plimsoll.report.json_lines import parsed_response
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from plimsoll.model import Completed, Report
+
+_COLUMNS = (("#", 4), ("duration", 11), ("init", 9), ("used", 8), ("heap", 7), ("/tmp", 7),
+            ("files", 7), ("other", 7))  # fmt: skip
+_BAR = 12
+
+
+class LiveTable:
+    """A context manager: `.add` each completed invocation; the footer names what the figures are."""
+
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        self._title = title
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._last: Report | None = None
+
+    def __enter__(self) -> LiveTable:
+        self._console.print(Text(self._title, style="bold"))
+        head = "".join(f"{name:>{width}}" for name, width in _COLUMNS)
+        self._console.print(Text(f"{head}  of the limit", style="dim"))
+        return self
+
+    def add(self, completed: Completed) -> None:
+        """One row; an error's type and message below it; a new environment is announced above it."""
+        report = completed.report
+        if self._last is not None and report.log_stream != self._last.log_stream:
+            self._console.print(Text("     a new environment, with an empty /tmp", style="dim"))
+        self._console.print(_row(report))
+        if report.status != "success":
+            self._console.print(
+                Text(f"     {report.error_type}: {_message(completed)}", style="red")
+            )
+        self._last = report
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._last is None:
+            return
+        report = self._last
+        self._console.print(
+            Text(
+                f"MB. used: Max Memory Used, by the {report.source}; accounting: {report.accounting}; "
+                f"/tmp on {report.tmp.backing}; files: page cache of runtime and code",
+                style="dim",
+            )
+        )
+
+
+def _row(report: Report) -> Text:
+    parts = report.memory
+    init = "" if report.init_duration_ms is None else f"{report.init_duration_ms:.0f} ms"
+    other = parts.shmem_bytes + parts.kernel_bytes + parts.platform_bytes
+    cells = (
+        str(report.invocation),
+        f"{report.duration_ms:.1f} ms",
+        init,
+        str(report.max_memory_used_mib),
+        _mb(parts.anon_bytes),
+        _mb(parts.tmp_bytes),
+        _mb(parts.file_bytes),
+        _mb(other),
+    )
+    text = Text("".join(f"{c:>{w}}" for c, (_, w) in zip(cells, _COLUMNS, strict=True)))
+    share = report.peak_bytes / (report.memory_size_mib << 20)
+    filled = min(_BAR, round(share * _BAR))
+    style = "red" if share > 0.95 else "yellow" if share > 0.8 else "green"
+    text.append("  ").append("█" * filled, style=style).append("░" * (_BAR - filled), style="dim")
+    return text.append(f" {share:.0%}")
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.1f}"
+
+
+def _message(completed: Completed) -> str:
+    response = parsed_response(completed.outcome.payload)
+    message = response.get("errorMessage", "") if isinstance(response, dict) else response
+    return str(message)[:300]

@@ -1,0 +1,46 @@
+"""The verdict in plain words for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plimsoll.diagnosis.advice import megabytes
+
+if TYPE_CHECKING:
+    from plimsoll.model import Cause, Verdict
+
+_HEADLINES = {
+    "none": "No growth",
+    "plateau": "Grew, then stopped",
+    "tmp": "/tmp grows",
+    "tmp-deleted-open": "Deleted files in /tmp are still held open",
+    "heap": "The heap grows",
+    "shmem": "Shared memory grows",
+    "kernel": "Kernel memory grows",
+    "cache": "Only page cache grows: harmless",
+    "inconclusive": "Inconclusive",
+}
+
+
+def headline(verdict: Verdict) -> str:
+    """One line: what, how fast, how sure."""
+    name = _HEADLINES.get(verdict.kind, verdict.kind)
+    if verdict.growth_bytes_per_invocation > 0:
+        name += f" by {megabytes(verdict.growth_bytes_per_invocation)} per invocation"
+    return f"{name} (confidence {verdict.confidence:.0%})" if verdict.confidence else name
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """Headline, causes, advice; one thought a line."""
+    lines = [f"Verdict: {headline(verdict)}"]
+    lines += [_cause_line(cause) for cause in verdict.causes]
+    advice = verdict.advice[:1].upper() + verdict.advice[1:]
+    return "\n".join([*lines, f"  {advice}"])
+
+
+def _cause_line(cause: Cause) -> str:
+    line = f"  {cause.kind:<8} {megabytes(cause.growth_bytes_per_invocation):>9} per invocation"
+    if cause.evidence:
+        first = cause.evidence[0]
+        line += f"   {first.path or first.command or ''}"
+    return line
