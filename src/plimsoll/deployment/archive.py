@@ -29,8 +29,8 @@ def extract(
 ) -> int:
     """Unpacks into `into`, which must not exist yet; modes are kept. Gives the bytes unpacked.
 
-    Raises `CallerError` naming the entry for a broken or encrypted zip, an absolute path, `..`, a link that leads out, a
-    special file, two entries in one place, or more than the limits allow.
+    Raises `CallerError` naming the entry for a broken or encrypted zip, an absolute path, `..`, a link that leads
+    out, a special file, two entries in one place, or more than the limits allow.
     """
     into.mkdir(parents=True)
     try:

@@ -51,7 +51,10 @@ def ordinal(number: int) -> str:
 
 
 def advise(causes: Sequence[Cause], last: Report, until: int | None, limit: Limit | None) -> str:
-    """The sentences of a verdict that found growth; `last` is the last warm report, `until` and `limit` the forecast."""
+    """The sentences of a verdict that found growth.
+
+    `last` is the last warm report; `until` and `limit` are the forecast.
+    """
     main = causes[0]
     in_tmp = main.kind in {"tmp", "tmp-deleted-open"}
     what = _NAMES.get(main.kind, "/tmp")

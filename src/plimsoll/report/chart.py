@@ -103,20 +103,21 @@ def _chart(run: Sequence[Completed], verdict: Verdict, title: str) -> Any:
         for label, colour in PARTS.values()
         if any(row["part"] == label and float(str(row["mb"])) >= 0.05 for row in rows)
     ]
+    limit = run[-1].report.memory_size_mib
     x = alt.X("n:O", title="invocation", axis=alt.Axis(labelAngle=0))
     bars = (
         alt.Chart(alt.Data(values=rows))
         .mark_bar()
         .encode(
             x=x,
-            y=alt.Y("sum(mb):Q", title="MB"),
+            y=alt.Y("sum(mb):Q", title="MB", scale=alt.Scale(domain=[0, limit * 1.12], nice=False)),
             order=alt.Order("order:Q"),
             color=alt.Color(
                 "part:N",
                 title=None,
                 sort=[label for label, _ in present],
                 scale=alt.Scale(domain=[p[0] for p in present], range=[p[1] for p in present]),
-                legend=alt.Legend(orient="bottom", columns=3),
+                legend=alt.Legend(orient="bottom", columns=4),
             ),
         )
     )
@@ -127,9 +128,9 @@ def _chart(run: Sequence[Completed], verdict: Verdict, title: str) -> Any:
             height=340,
             title=alt.Title(headline(verdict), subtitle=_subtitle(run, title), anchor="start"),
         )
-        .configure_view(stroke=None)
-        .configure_axis(grid=False)
         .configure(font="sans-serif", background="white", padding=16)
+        .configure_view(stroke=None)
+        .configure_axisY(gridColor="#eeeeee", domain=False)
     )
 
 
