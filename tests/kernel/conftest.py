@@ -1,0 +1,122 @@
+"""Real kernel, real runtimes: what the tests of this folder share, and the proof that they leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plimsoll.fleet import Fleet, open_fleet
+from plimsoll.model import Completed, Function, Invocation
+from plimsoll.runtimes import RuntimeStore
+from plimsoll.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+NODE = "nodejs20.x"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These need root; without it they are skipped, and `scripts/test` refuses to start."""
+    for item in items:
+        if "tests/kernel" in str(item.path):
+            item.add_marker("kernel")
+            if os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+def leftovers() -> list[str]:
+    """What a Plimsoll that is gone could have left on this machine."""
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    found = [line for line in mounts if "plimsoll" in line.split()[1]]
+    found += [str(path) for path in Path("/sys/fs/cgroup").glob("*/plimsoll")]
+    found += [str(path) for path in Path("/sys/fs/cgroup").glob("plimsoll")]
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"plimsoll.sandbox.spawner" in process.read_bytes():
+                found.append(str(process))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """The whole folder's promise: no mount, cgroup or process outlives it."""
+    yield
+    assert leftovers() == []
+
+
+@pytest.fixture(scope="session")
+def store() -> RuntimeStore:
+    """The user's runtimes, with the two that these tests run."""
+    store = RuntimeStore(read_settings(os.environ).data_folder)
+    for name in (NODE, PYTHON):
+        store.add(name, lambda step: None)
+    return store
+
+
+@pytest.fixture
+async def fleet(store: RuntimeStore) -> AsyncIterator[Fleet]:
+    async with open_fleet(store) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Callable[..., Function]:
+    """Writes code into a folder and describes the function."""
+    tmp_path.chmod(0o755)
+
+    def deploy(code: str, name: str = "app.py", handler: str | None = None, **changed: Any) -> Function:
+        (tmp_path / name).write_text(code)
+        stem = name.rpartition(".")[0]
+        python = name.endswith(".py")
+        values: dict[str, Any] = {
+            "name": "f",
+            "runtime": PYTHON if python else NODE,
+            "handler": handler or f"{stem}.handler",
+            "code_root": tmp_path,
+            "memory_mib": 128,
+        }
+        return Function(**{**values, **changed})
+
+    return deploy
+
+
+async def invoke(fleet: Fleet, function: Function, event: Any = None, times: int = 1) -> Completed:
+    """The last of some invocations, one after the other."""
+    payload = json.dumps(event if event is not None else {}).encode()
+    for _ in range(times):
+        completed = await fleet.invoke(function, Invocation(payload), files=True)
+    return completed
+
+
+def response(completed: Completed) -> Any:
+    """The payload as JSON."""
+    return json.loads(completed.outcome.payload)
+
+
+def log_text(completed: Completed) -> str:
+    """The log of one invocation as CloudWatch would show it."""
+    return "".join(event.message for event in completed.logs)
+
+
+async def plimsoll(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+    """The command itself: exit status, standard output, standard error."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from plimsoll.cli import main; main()", *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await process.communicate(stdin)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
