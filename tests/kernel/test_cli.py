@@ -1,0 +1,126 @@
+"""The command as a user calls it: options, JSON contract, exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kernel.conftest import NODE, PYTHON, plimsoll
+
+if TYPE_CHECKING:
+    from plimsoll.runtimes import RuntimeStore
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TMP_APPEND = str(EXAMPLES / "tmp-append/index.js")
+pytestmark = pytest.mark.usefixtures("store")
+
+
+async def test_json_lines_are_the_contract() -> None:
+    """One object a line, the last one the verdict, with every member that DESIGN names."""
+    status, out, _ = await plimsoll("invoke", TMP_APPEND, "--runtime", NODE, "--repeat", "5", "--format", "json")
+    *invocations, verdict = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert [i["invocation"] for i in invocations] == [1, 2, 3, 4, 5]
+    assert invocations[0].keys() == {
+        *("type", "requestId", "status", "errorType", "durationMs", "billedDurationMs", "initDurationMs"),
+        *("memorySizeMB", "maxMemoryUsedMB", "invocation", "environment", "response", "memory", "tmp"),
+    }
+    memory = invocations[4]["memory"]
+    parts = ("anonBytes", "tmpBytes", "shmemBytes", "fileBytes", "kernelBytes", "platformBytes")
+    assert sum(memory[part] for part in parts) == memory["peakBytes"]
+    assert (memory["source"], memory["accounting"]) == ("kernel", "shared")
+    assert invocations[4]["tmp"]["files"] == [
+        {"path": "/tmp/test", "bytes": 50 << 20, "deltaBytes": 10 << 20, "deleted": False}
+    ]
+    assert (verdict["type"], verdict["kind"], verdict["limit"]) == ("verdict", "tmp", "memory")
+    assert verdict["causes"][0]["evidence"][0]["path"] == "/tmp/test"
+    assert invocations[0]["initDurationMs"] > 0
+    assert invocations[1]["initDurationMs"] is None
+
+
+async def test_text_is_the_log_as_cloudwatch_shows_it() -> None:
+    """INIT_START, START, END, REPORT and nothing of ours."""
+    status, out, _ = await plimsoll("invoke", str(EXAMPLES / "hello/app.py"), "--format", "text")
+    assert status == 0
+    assert [line.split(" ")[0] for line in out.splitlines()] == ["INIT_START", "START", "END", "REPORT"]
+
+
+async def test_a_failed_function_is_exit_status_1(tmp_path: Path) -> None:
+    """The function failed; Plimsoll did not."""
+    (tmp_path / "app.py").write_text("def handler(e, c): 1 / 0\n")
+    status, out, _ = await plimsoll("invoke", str(tmp_path / "app.py"))
+    assert status == 1
+    assert "ZeroDivisionError: division by zero" in out
+
+
+async def test_diagnose_finds_a_heap_leak() -> None:
+    """Exit status 1, kind heap, about 1 MiB per invocation."""
+    status, out, _ = await plimsoll("diagnose", str(EXAMPLES / "heap-leak/app.py"), "--format", "json")
+    verdict = json.loads(out.splitlines()[-1])
+    assert (status, verdict["kind"]) == (1, "heap")
+    assert abs(verdict["growthBytesPerInvocation"] - (1 << 20)) < 64 << 10
+
+
+async def test_diagnose_finds_nothing_where_nothing_grows() -> None:
+    """A hello-world is none (or warm-up that stopped), exit status 0."""
+    for example in ("hello/app.py", "hello/index.mjs"):
+        status, out, _ = await plimsoll("diagnose", str(EXAMPLES / example), "--format", "json")
+        assert (status, json.loads(out.splitlines()[-1])["kind"] in {"none", "plateau"}) == (0, True)
+
+
+async def test_the_event_comes_from_text_file_or_standard_input(tmp_path: Path) -> None:
+    """All three roads give the same."""
+    (tmp_path / "event.json").write_text('{"name": "you"}')
+    for event in ('{"name": "you"}', f"@{tmp_path}/event.json", "-"):
+        _, out, _ = await plimsoll(
+            *("invoke", str(EXAMPLES / "hello/app.py"), "--event", event, "--format", "json"),
+            stdin=b'{"name": "you"}',
+        )
+        assert json.loads(out.splitlines()[0])["response"] == {"hello": "you"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nosuch.js"], "nosuch.js: No such file or directory"),
+        ([TMP_APPEND, "--runtime", "cobol1.x"], "cobol1.x is not a runtime of AWS Lambda that Plimsoll knows; supported: nodejs20.x"),
+        ([TMP_APPEND, "--runtime", "java21"], "java21: Plimsoll does not run Java yet"),
+        ([TMP_APPEND, "--memory", "64"], "--memory 64: it is between 128 and 10240 MB"),
+        ([TMP_APPEND, "--tmp-size", "1"], "--tmp-size 1: it is between 512 and 10240 MB"),
+        ([TMP_APPEND, "--timeout", "0"], "--timeout 0: it is more than 0 and at most 900 s"),
+        ([TMP_APPEND, "--handler", "index.nope"], "index.js does not export nope; handlers that exist: index.handler"),
+        ([TMP_APPEND, "--event", "{bad"], "--event is not JSON"),
+        ([TMP_APPEND, "--tmp-backing", "disk"], "--tmp-backing disk is not built yet"),
+        ([TMP_APPEND, "--env", "AWS_REGION=x"], "reserved keys"),
+        ([TMP_APPEND, "--report", "out.gif"], "--report out.gif: it ends in one of"),
+        ([TMP_APPEND, "--nosuch"], "No such option"),
+    ],
+)  # fmt: skip
+async def test_wrong_usage_is_exit_status_2_and_names_the_thing(arguments: list[str], said: str) -> None:
+    """The thing, the cause and the next step, on standard error."""
+    status, out, err = await plimsoll("invoke", *arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize("ending", [".html", ".svg", ".png", ".json"])
+async def test_reports(tmp_path: Path, ending: str) -> None:
+    """Each form of the picture is written and holds what was seen."""
+    path = tmp_path / f"out{ending}"
+    await plimsoll("invoke", TMP_APPEND, "--runtime", NODE, "--repeat", "5", "--report", str(path))
+    content = path.read_bytes()
+    expected = {".html": b"<!doctype html", ".svg": b"<svg", ".png": b"\x89PNG", ".json": b'{\n "invocations"'}
+    assert content.startswith(expected[ending])
+
+
+async def test_runtimes_list_and_doctor_have_json_forms() -> None:
+    """What is installed is told by name; doctor finds this host fit."""
+    status, out, _ = await plimsoll("runtimes", "list", "--format", "json")
+    states = {line["name"]: line["state"] for line in map(json.loads, out.splitlines())}
+    assert (status, states[NODE], states[PYTHON]) == (0, "installed", "installed")
+    status, out, _ = await plimsoll("doctor", "--format", "json")
+    assert status == 0
+    assert "broken" not in {json.loads(line)["grade"] for line in out.splitlines()}

@@ -1,0 +1,106 @@
+"""However Plimsoll ends, nothing of an environment outlives it; what a kill left is swept at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plimsoll.sandbox.cgroup_host import this_host
+from plimsoll.sandbox.run_folder import RUN_ROOT, sweep
+from tests.kernel.conftest import PYTHON, leftovers
+
+if TYPE_CHECKING:
+    from plimsoll.runtimes import RuntimeStore
+
+SLEEPER = "import os, time\ndef handler(e, c):\n  os.fork()\n  time.sleep(60)\n"
+
+
+def boxed_processes() -> list[int]:
+    """Processes of a box's user in the function's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(process / "cwd") == "/var/task":
+                found.append(int(process.name))
+    return found
+
+
+async def wait_until(condition: object) -> None:
+    """Polls a condition; the test's own timeout is the limit."""
+    while not condition():  # type: ignore[operator]
+        await asyncio.sleep(0.01)
+
+
+async def start_sleeper(folder: Path) -> asyncio.subprocess.Process:
+    folder.chmod(0o755)
+    (folder / "app.py").write_text(SLEEPER)
+    command = ("invoke", str(folder), "--runtime", PYTHON, "--handler", "app.handler", "--timeout", "60")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from plimsoll.cli import main; main()", *command),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await wait_until(lambda: len(boxed_processes()) >= 2)
+    return process
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+async def test_interrupted_it_cleans_up_and_says_so(
+    tmp_path: Path, store: RuntimeStore, number: signal.Signals, status: int
+) -> None:
+    """Ctrl-C and SIGTERM in the middle of an invocation: no process, mount or cgroup is left."""
+    process = await start_sleeper(tmp_path)
+    process.send_signal(number)
+    _, err = await process.communicate()
+    assert process.returncode == status
+    assert b"interrupted" in err
+    assert boxed_processes() == []
+    assert leftovers() == []
+
+
+async def test_killed_it_leaves_no_process_and_the_next_start_sweeps_the_rest(
+    tmp_path: Path, store: RuntimeStore
+) -> None:
+    """kill -9: the kernel takes spawner, box and children at once; empty cgroups go at the next start."""
+    process = await start_sleeper(tmp_path)
+    process.kill()
+    await process.communicate()
+    await wait_until(lambda: boxed_processes() == [])
+    swept = sweep(this_host().remove_run)
+    assert [name.split("-")[0] for name in swept] == [str(process.pid)]
+    await wait_until(lambda: leftovers() == [])
+    assert not RUN_ROOT.exists() or list(RUN_ROOT.iterdir()) == []
+
+
+async def test_a_living_run_is_not_swept(tmp_path: Path, store: RuntimeStore) -> None:
+    """Two at once: the second one's sweep leaves the first alone."""
+    process = await start_sleeper(tmp_path)
+    assert sweep(this_host().remove_run) == []
+    assert len(boxed_processes()) >= 2
+    process.terminate()
+    await process.communicate()
+
+
+async def test_a_killed_spawner_ends_the_invocation_with_an_error_of_ours(
+    tmp_path: Path, store: RuntimeStore
+) -> None:
+    """Half of Plimsoll dying is never an outcome of the function: exit status 3 or an exit error, and nothing left."""
+    process = await start_sleeper(tmp_path)
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            text = cmdline.read_bytes()
+            parent = json.loads(cmdline.with_name("stat").read_text().split()[3])
+            if b"sandbox.spawner" in text and parent == process.pid:
+                os.kill(int(cmdline.parent.name), signal.SIGKILL)
+    _, err = await process.communicate()
+    assert process.returncode == 3
+    assert b"spawner died" in err
+    assert boxed_processes() == []
