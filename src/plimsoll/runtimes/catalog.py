@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-NODE_CLIENTS = {"nodejs20.x": "3.3.0", "nodejs22.x": "4.0.2", "nodejs24.x": "4.0.2"}
-"""Version of the npm package aws-lambda-ric: 4 needs Node 22."""
+NODE_CLIENTS = {"nodejs20.x": "3.3.0", "nodejs22.x": "3.3.0", "nodejs24.x": "4.0.2"}
+"""Version of the npm package aws-lambda-ric (docs/decisions/0007): 4 refuses callback handlers, which AWS's own
+nodejs22.x still runs."""
 PYTHON_CLIENT = "4.2.2"
 """Version of the Python package awslambdaric."""
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import platform
 import shutil
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from plimsoll.errors import HostCannot
 from plimsoll.runtimes.catalog import NODE_CLIENTS
+from plimsoll.runtimes.recipe import inside_files, recipe
 from plimsoll.runtimes.runtime import Manifest
 from plimsoll.runtimes.tools import npm_unpack
 
@@ -44,19 +44,18 @@ def install(name: str, making: Path, tools: Path, on_progress: Callable[[str], N
     _lay_out_client(fetched / "package", making / "runtime")
     for left_over in (node, fetched):
         shutil.rmtree(left_over)
-    return Manifest(name, "nodejs", version, f"aws-lambda-ric {client}")
+    return Manifest(name, "nodejs", version, f"aws-lambda-ric {client}", recipe(name))
 
 
 def _lay_out_client(package: Path, runtime: Path) -> None:
     runtime.mkdir()
-    inside = resources.files("plimsoll.runtimes") / "inside/nodejs"
-    library = package / "dist/index.mjs"  # version 3; version 4 has a program at its top
-    names = ["rapid-client.node.js"]
-    if library.exists():
-        names.append("bootstrap.mjs")
+    library = (
+        package / "dist/index.mjs"
+    )  # version 3; version 4 has a program at its top, and starts itself
     shutil.copy(library if library.exists() else package / "index.mjs", runtime / "index.mjs")
-    for name in names:
-        (runtime / name).write_text((inside / name).read_text())
+    for file in inside_files("nodejs"):
+        if library.exists() or file.name != "bootstrap.mjs":
+            (runtime / file.name).write_bytes(file.read_bytes())
     for name in ("LICENSE", "NOTICE", "THIRD-PARTY-LICENSES"):
         shutil.copy(package / name, runtime / f"aws-lambda-ric.{name}")
     for path in runtime.iterdir():

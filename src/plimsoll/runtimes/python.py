@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 import subprocess
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plimsoll.errors import HostCannot
 from plimsoll.runtimes.catalog import PYTHON_CLIENT
+from plimsoll.runtimes.recipe import inside_files, recipe
 from plimsoll.runtimes.runtime import Manifest
 from plimsoll.runtimes.tools import pip_install
 
@@ -78,12 +78,12 @@ def install(name: str, making: Path, on_progress: Callable[[str], None]) -> Mani
         "boto3",
         more=["--python-version", series, "--implementation", "cp", *platforms],
     )
-    inside = resources.files("plimsoll.runtimes") / "inside/python"
-    (runtime / "bootstrap.py").write_text((inside / "bootstrap.py").read_text())
+    for file in inside_files("python"):
+        (runtime / file.name).write_bytes(file.read_bytes())
     shutil.rmtree(runtime / "bin", ignore_errors=True)
     on_progress("compiling")
     _compile(making / "lang", series, runtime)
-    return Manifest(name, "python", version, f"awslambdaric {PYTHON_CLIENT}")
+    return Manifest(name, "python", version, f"awslambdaric {PYTHON_CLIENT}", recipe(name))
 
 
 def _copy_interpreter(binary: Path, series: str, lang: Path) -> str:

@@ -28,6 +28,8 @@ class Manifest:
     """Of the language: `20.20.2`."""
     client: str
     """Package and version of AWS's runtime client."""
+    recipe: str
+    """Digest of what Plimsoll itself put in and asked for: another one's install is made anew (see `recipe`)."""
 
     def to_json(self) -> str:
         """As stored."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from plimsoll.errors import CallerError, HostCannot
 from plimsoll.runtimes import nodejs, python
 from plimsoll.runtimes.catalog import NODE_CLIENTS, NOT_YET, PYTHONS, SUPPORTED, Offer
+from plimsoll.runtimes.recipe import recipe
 from plimsoll.runtimes.runtime import Manifest, Runtime
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class RuntimeStore:
                 manifest = python.install(name, making, on_progress)
             (making / "manifest.json").write_text(manifest.to_json())
             making.chmod(0o755)
+            shutil.rmtree(self._folder / name, ignore_errors=True)  # of another recipe
             making.rename(self._folder / name)
         except OSError as error:
             raise HostCannot(
@@ -119,10 +121,13 @@ class RuntimeStore:
 
 
 def _read(folder: Path) -> Runtime | None:
+    """The install in a folder; None where there is none, or one that another version of Plimsoll made."""
     try:
-        return Runtime(Manifest(**json.loads((folder / "manifest.json").read_text())), folder)
+        manifest = Manifest(**json.loads((folder / "manifest.json").read_text()))
     except (OSError, ValueError, TypeError):
-        return None  # not there, or not one of ours
+        return None
+    current = manifest.name in SUPPORTED and manifest.recipe == recipe(manifest.name)
+    return Runtime(manifest, folder) if current else None
 
 
 def _refuse_unknown(name: str) -> None:
