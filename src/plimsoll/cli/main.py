@@ -5,7 +5,10 @@ Exit status: 0 all well; 1 the function failed, or `diagnose` found growth; 2 wr
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
+from typing import NoReturn
 
 import click
 
@@ -48,9 +51,19 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("plimsoll: interrupted; the environment and all it held are gone", err=True)
-        sys.exit(130)
+        _exit_interrupted(signal.SIGINT)
+    except asyncio.CancelledError:  # what SIGTERM does to a running invocation
+        _exit_interrupted(signal.SIGTERM)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, as in `| head`
         sys.exit(0)
     sys.exit(status or 0)
+
+
+def _exit_interrupted(number: signal.Signals) -> NoReturn:
+    """128 plus the signal, as shells have it."""
+    click.echo(
+        f"plimsoll: interrupted by {number.name}; the environment and all it held are gone",
+        err=True,
+    )
+    sys.exit(128 + number)

@@ -66,8 +66,19 @@ class Process:
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[ProcessEnd] = loop.create_future()
+        """How it ended; raises `PlatformError` where its box was lost."""
         self.host_pid: int | None = None
         """Known a moment after the start; as the host sees it."""
+
+    def end_with_the_box(self, cause: PlatformError | None) -> None:
+        """Its box is gone: a kill if that was wanted, else an error of ours and never an outcome of the function."""
+        if self.ended.done():
+            return
+        if cause is None:
+            self.ended.set_result(ProcessEnd(wait_status=9))
+        else:
+            self.ended.set_exception(cause)
+            self.ended.exception()  # whoever asks how it ended is told; nobody else needs a warning
 
 
 class Box:
@@ -82,6 +93,7 @@ class Box:
         """Laid out; the listener inside the box's own network, if it has one."""
         self.gone = asyncio.Event()
         self._quiet: asyncio.Future[None] | None = None
+        self._closing = False
         self._control = control
         self._processes: dict[str, Process] = {}
         self._numbers = itertools.count(1)
@@ -114,6 +126,7 @@ class Box:
 
     async def close(self) -> None:
         """Ends the box: processes, mounts, `/tmp` and cgroup are gone on return."""
+        self._closing = True
         self._drop_control()
         await self.gone.wait()
         self.cgroup.remove()
@@ -129,15 +142,17 @@ class Box:
         while self._control.fileno() >= 0 and self._receive():
             pass  # what it said last
         self._drop_control()
-        cause = error or PlatformError("the box died before it was ready")
+        cause = error or PlatformError(
+            "the first process of a box was killed from outside; the environment is lost",
+            mend="run it again; `dmesg` tells whether the host ran out of memory",
+        )
         if not self.ready.done():
             self.ready.set_exception(cause)
             self.ready.exception()  # whoever awaits it is told; nobody else needs a warning
         if self._quiet is not None and not self._quiet.done():
             self._quiet.set_result(None)
         for process in self._processes.values():
-            if not process.ended.done():
-                process.ended.set_result(ProcessEnd(wait_status=9))
+            process.end_with_the_box(None if self._closing else cause)
         self._processes.clear()
 
     def _on_message(self) -> None:
@@ -267,7 +282,12 @@ class Spawner:
     def _on_death(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         for box in (*self._waiting.values(), *self._boxes.values()):
-            box.on_gone(PlatformError("the spawner died"))
+            box.on_gone(
+                PlatformError(
+                    "the spawner was killed from outside, and with it all environments",
+                    mend="run it again; `dmesg` tells whether the host ran out of memory",
+                )
+            )
         self._boxes.clear()
         self._waiting.clear()
 
