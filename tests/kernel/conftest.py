@@ -75,7 +75,9 @@ def deploy(tmp_path: Path) -> Callable[..., Function]:
     """Writes code into a folder and describes the function."""
     tmp_path.chmod(0o755)
 
-    def deploy(code: str, name: str = "app.py", handler: str | None = None, **changed: Any) -> Function:
+    def deploy(
+        code: str, name: str = "app.py", handler: str | None = None, **changed: Any
+    ) -> Function:
         (tmp_path / name).write_text(code)
         stem = name.rpartition(".")[0]
         python = name.endswith(".py")

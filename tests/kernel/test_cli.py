@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kernel.conftest import NODE, PYTHON, plimsoll
-
-if TYPE_CHECKING:
-    from plimsoll.runtimes import RuntimeStore
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TMP_APPEND = str(EXAMPLES / "tmp-append/index.js")
@@ -20,13 +16,31 @@ pytestmark = pytest.mark.usefixtures("store")
 
 async def test_json_lines_are_the_contract() -> None:
     """One object a line, the last one the verdict, with every member that DESIGN names."""
-    status, out, _ = await plimsoll("invoke", TMP_APPEND, "--runtime", NODE, "--repeat", "5", "--format", "json")
+    status, out, _ = await plimsoll(
+        "invoke", TMP_APPEND, "--runtime", NODE, "--repeat", "5", "--format", "json"
+    )
     *invocations, verdict = [json.loads(line) for line in out.splitlines()]
     assert status == 0
     assert [i["invocation"] for i in invocations] == [1, 2, 3, 4, 5]
     assert invocations[0].keys() == {
-        *("type", "requestId", "status", "errorType", "durationMs", "billedDurationMs", "initDurationMs"),
-        *("memorySizeMB", "maxMemoryUsedMB", "invocation", "environment", "response", "memory", "tmp"),
+        *(
+            "type",
+            "requestId",
+            "status",
+            "errorType",
+            "durationMs",
+            "billedDurationMs",
+            "initDurationMs",
+        ),
+        *(
+            "memorySizeMB",
+            "maxMemoryUsedMB",
+            "invocation",
+            "environment",
+            "response",
+            "memory",
+            "tmp",
+        ),
     }
     memory = invocations[4]["memory"]
     parts = ("anonBytes", "tmpBytes", "shmemBytes", "fileBytes", "kernelBytes", "platformBytes")
@@ -45,7 +59,12 @@ async def test_text_is_the_log_as_cloudwatch_shows_it() -> None:
     """INIT_START, START, END, REPORT and nothing of ours."""
     status, out, _ = await plimsoll("invoke", str(EXAMPLES / "hello/app.py"), "--format", "text")
     assert status == 0
-    assert [line.split(" ")[0] for line in out.splitlines()] == ["INIT_START", "START", "END", "REPORT"]
+    assert [line.split(" ")[0] for line in out.splitlines()] == [
+        "INIT_START",
+        "START",
+        "END",
+        "REPORT",
+    ]
 
 
 async def test_a_failed_function_is_exit_status_1(tmp_path: Path) -> None:
@@ -58,7 +77,9 @@ async def test_a_failed_function_is_exit_status_1(tmp_path: Path) -> None:
 
 async def test_diagnose_finds_a_heap_leak() -> None:
     """Exit status 1, kind heap, about 1 MiB per invocation."""
-    status, out, _ = await plimsoll("diagnose", str(EXAMPLES / "heap-leak/app.py"), "--format", "json")
+    status, out, _ = await plimsoll(
+        "diagnose", str(EXAMPLES / "heap-leak/app.py"), "--format", "json"
+    )
     verdict = json.loads(out.splitlines()[-1])
     assert (status, verdict["kind"]) == (1, "heap")
     assert abs(verdict["growthBytesPerInvocation"] - (1 << 20)) < 64 << 10
@@ -68,7 +89,10 @@ async def test_diagnose_finds_nothing_where_nothing_grows() -> None:
     """A hello-world is none (or warm-up that stopped), exit status 0."""
     for example in ("hello/app.py", "hello/index.mjs"):
         status, out, _ = await plimsoll("diagnose", str(EXAMPLES / example), "--format", "json")
-        assert (status, json.loads(out.splitlines()[-1])["kind"] in {"none", "plateau"}) == (0, True)
+        assert (status, json.loads(out.splitlines()[-1])["kind"] in {"none", "plateau"}) == (
+            0,
+            True,
+        )
 
 
 async def test_the_event_comes_from_text_file_or_standard_input(tmp_path: Path) -> None:
@@ -99,7 +123,9 @@ async def test_the_event_comes_from_text_file_or_standard_input(tmp_path: Path) 
         ([TMP_APPEND, "--nosuch"], "No such option"),
     ],
 )  # fmt: skip
-async def test_wrong_usage_is_exit_status_2_and_names_the_thing(arguments: list[str], said: str) -> None:
+async def test_wrong_usage_is_exit_status_2_and_names_the_thing(
+    arguments: list[str], said: str
+) -> None:
     """The thing, the cause and the next step, on standard error."""
     status, out, err = await plimsoll("invoke", *arguments)
     assert (status, out) == (2, "")
@@ -112,7 +138,12 @@ async def test_reports(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"out{ending}"
     await plimsoll("invoke", TMP_APPEND, "--runtime", NODE, "--repeat", "5", "--report", str(path))
     content = path.read_bytes()
-    expected = {".html": b"<!doctype html", ".svg": b"<svg", ".png": b"\x89PNG", ".json": b'{\n "invocations"'}
+    expected = {
+        ".html": b"<!doctype html",
+        ".svg": b"<svg",
+        ".png": b"\x89PNG",
+        ".json": b'{\n "invocations"',
+    }
     assert content.startswith(expected[ending])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,13 +40,15 @@ async def test_max_memory_used_climbs_ten_megabytes_per_warm_invocation_and_all_
     reports = await run_to_the_kill(fleet)
     warm = reports[1:-1]
     assert len(warm) >= 3
-    for before, after in zip(warm, warm[1:], strict=False):
+    for before, after in itertools.pairwise(warm):
         assert abs(after.peak_bytes - before.peak_bytes - 10 * MIB) < MIB
         assert after.memory.tmp_bytes - before.memory.tmp_bytes == 10 * MIB
         assert abs(after.memory.anon_bytes - before.memory.anon_bytes) < MIB
 
 
-async def test_it_is_killed_at_the_memory_limit_and_the_verdict_names_the_file(fleet: Fleet) -> None:
+async def test_it_is_killed_at_the_memory_limit_and_the_verdict_names_the_file(
+    fleet: Fleet,
+) -> None:
     """The kill is Runtime.OutOfMemory at Memory Size, and the verdict is tmp, 10 MiB, /tmp/test, that invocation."""
     reports = await run_to_the_kill(fleet)
     last = reports[-1]

@@ -78,7 +78,11 @@ async def test_missing_module(
     ("name", "code", "message"),
     [
         ("app.py", "def other(e, c): ...\n", "Handler 'handler' missing on module 'app'"),
-        ("index.js", "exports.other = async () => 1;\n", "index.handler is undefined or not exported"),
+        (
+            "index.js",
+            "exports.other = async () => 1;\n",
+            "index.handler is undefined or not exported",
+        ),
     ],
 )
 async def test_wrong_handler_name(

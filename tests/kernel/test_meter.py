@@ -70,12 +70,16 @@ async def test_known_amounts_are_told_within_one_mebibyte(
     before = (await invoke(fleet, function, {"kind": "nothing"}, times=2)).report.at_end
     after = (await invoke(fleet, function, {"kind": kind})).report.at_end
     grown = {name: (after.parts()[name] - size) / MIB for name, size in before.parts().items()}
-    slack = 1.5 if kind == "child" else 1.0  # a fork copies pages of the interpreter
+    slack = 2.5 if kind == "child" else 1.0  # a fork copies pages of the interpreter
     expected = {name: expected_mib if name == part else 0 for name in grown}
-    assert {name: abs(grown[name] - expected[name]) < slack for name in grown} == dict.fromkeys(grown, True), grown
+    assert {name: abs(grown[name] - expected[name]) < slack for name in grown} == dict.fromkeys(
+        grown, True
+    ), grown
 
 
-async def test_the_parts_add_up_to_the_figure(fleet: Fleet, deploy: Callable[..., Function]) -> None:
+async def test_the_parts_add_up_to_the_figure(
+    fleet: Fleet, deploy: Callable[..., Function]
+) -> None:
     """peak = anon + tmp + shmem + file + kernel + platform, to the byte, and MB is its floor."""
     report = (await invoke(fleet, deploy(CODE), {"kind": "tmp"})).report
     assert report.memory.total_bytes == report.peak_bytes
