@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform
@@ -17,6 +16,7 @@ from rich.table import Table
 
 from bench import boxing, invoking
 from bench.functions import RUNTIMES
+from plimsoll import event_loop
 from plimsoll.runtimes import RuntimeStore
 from plimsoll.settings import read_settings
 
@@ -49,7 +49,7 @@ def main() -> None:
     for name in given.names or BENCHES:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o755)
-            results += asyncio.run(BENCHES[name](store, Path(folder)))
+            results += event_loop.run(BENCHES[name](store, Path(folder)))
     if given.json:
         for result in results:
             print(json.dumps({**asdict(result), "value": result.value, "reached": result.reached}))

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import statistics
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench.functions import RUNTIMES, hello
@@ -71,6 +72,25 @@ async def _warm(store: RuntimeStore, function: Function) -> Result:
 
 async def metering(store: RuntimeStore, folder: Path) -> list[Result]:
     """The share of a warm invocation that is spent in the meter's two calls on its path."""
+    return [await _metering(store, hello(folder, name)) for name in RUNTIMES]
+
+
+async def _metering(store: RuntimeStore, function: Function) -> Result:
+    shares = []
+    async with open_fleet(store) as fleet:
+        with _stopwatch(Meter, "start_window", "finish") as spent:
+            for _ in range(_ROUNDS * _BATCH):
+                spent.clear()
+                started = time.perf_counter()
+                await fleet.invoke(function, Invocation())
+                shares.append(sum(spent) / (time.perf_counter() - started))
+    name = f"metering's share of a warm invocation, {function.runtime}"
+    return Result(name, statistics.median(shares), "", 0.10)
+
+
+@contextmanager
+def _stopwatch(of: type, *names: str) -> Iterator[list[float]]:
+    """Times each call of some methods of a class, in seconds."""
     spent: list[float] = []
 
     def timed(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,55 +103,40 @@ async def metering(store: RuntimeStore, folder: Path) -> list[Result]:
 
         return call
 
-    names = ("start_window", "finish", "tmp_size", "was_out_of_memory")
-    original = {name: getattr(Meter, name) for name in names}
-    for name in names:
-        setattr(Meter, name, timed(original[name]))
+    original = {name: getattr(of, name) for name in names}
     try:
-        function = hello(folder, RUNTIMES[0])
-        shares = []
-        async with open_fleet(store) as fleet:
-            await fleet.invoke(function, Invocation())
-            for _ in range(1000):
-                spent.clear()
-                started = time.perf_counter()
-                await fleet.invoke(function, Invocation())
-                shares.append(sum(spent) / (time.perf_counter() - started))
+        for name, method in original.items():
+            setattr(of, name, timed(method))
+        yield spent
     finally:
-        for name in names:
-            setattr(Meter, name, original[name])
-    return [Result("metering's share of a warm invocation", statistics.median(shares), "", 0.10)]
+        for name, method in original.items():
+            setattr(of, name, method)
 
 
 async def cold(store: RuntimeStore, folder: Path) -> list[Result]:
     """From "invoke" to the first response: the full box against a plain exec of the same client."""
-    return [await _cold(store, folder, name) for name in RUNTIMES]
+    return [await _cold(store, hello(folder, name)) for name in RUNTIMES]
 
 
-async def _cold(store: RuntimeStore, folder: Path, name: str) -> Result:
-    function = hello(folder, name)
-    runtime = store.get(name)
-    versions = _versions()
+async def _cold(store: RuntimeStore, function: Function) -> Result:
+    runtime = store.get(function.runtime)
     async with open_fleet(store) as fleet:
 
         async def ours() -> float:
-            await asyncio.sleep(_PAUSE_S)  # the last one's teardown is not this one's time
-            fresh = hello(folder, name, memory_mib=next(versions))
+            await asyncio.sleep(_PAUSE_S)
             started = time.perf_counter()
-            await fleet.invoke(fresh, Invocation())
-            return (time.perf_counter() - started) * 1e3
+            await fleet.invoke(function, Invocation())
+            taken = time.perf_counter() - started
+            await fleet.recycle(function)
+            return taken * 1e3
 
         async def theirs() -> float:
             await asyncio.sleep(_PAUSE_S)
             started = time.perf_counter()
             async with plain_exec(runtime, function) as mailbox:
                 await first_response(mailbox, function)
-                return (time.perf_counter() - started) * 1e3
+                taken = time.perf_counter() - started
+            return taken * 1e3
 
         mine, plain = await take_turns(ours, theirs, _COLD_ROUNDS)
-    return Result(f"cold start, {name}", mine, "ms", 1.15, "plain exec", plain)
-
-
-def _versions() -> Iterator[int]:
-    """A changed configuration ends the warm environment and makes a new one."""
-    return iter(range(256, 10240))
+    return Result(f"cold start, {function.runtime}", mine, "ms", 1.15, "plain exec", plain)

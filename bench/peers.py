@@ -151,7 +151,7 @@ async def first_response(mailbox: Mailbox, function: Function) -> None:
     """Waits for the init, hands out one event, waits for its end."""
     assert await mailbox.over is Over.NEXT
     deadline = clock.epoch_ms() + 30_000
-    await mailbox.dispatch(Delivery(Invocation(), deadline, function.arn))
+    assert await mailbox.dispatch(Delivery(Invocation(), deadline, function.arn)) is Over.NEXT
     assert mailbox.answer is not None
     assert not mailbox.answer.is_error
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from plimsoll import event_loop
 from plimsoll.cli.request import Request, read_request, with_options
 from plimsoll.diagnosis import judge, run
 from plimsoll.fleet import open_fleet
@@ -85,7 +86,7 @@ def _run(
     request: Request, repeat: int, enough: Callable[[list[Completed]], bool] | None
 ) -> tuple[list[Completed], Verdict]:
     completed: list[Completed] = []
-    asyncio.run(_invoke_all(request, repeat, enough, completed))
+    event_loop.run(_invoke_all(request, repeat, enough, completed))
     verdict = judge([c.report for c in completed])
     if request.form == "json":
         click.echo(json.dumps(verdict_object(verdict)))

@@ -90,7 +90,7 @@ class Environment:
         if report_as.status == "timeout":
             duration_ms = self.function.timeout_s * 1000  # as today's logs have it: facts sheet B3
         killed = report_as.error_type == OutOfMemoryFault.error_type
-        measured = self._meter.finish(after_kill=killed)
+        measured = self._meter.finish(exact=files, after_kill=killed)
         if self._life is not None:
             self._life.logs.drain()
         report = self._report(invocation, report_as, duration_ms, measured, files=files)
@@ -178,12 +178,14 @@ class Environment:
                 self._log(text.start(invocation.request_id, self.function.version))
                 self._machine.on(_E.INVOKE_FAILED)
                 return failure, failure
-        self._log(text.start(invocation.request_id, self.function.version))
         life = self._living()
         left = left_ms(limit_ms, started_ms, clock.monotonic_ms())
         arn = invocation.invoked_arn or self.function.arn
         life.mailbox.dispatch(Delivery(invocation, clock.epoch_ms() + int(left), arn))
-        over = await life.wait_over(left)
+        # written while the runtime is already waking up; nothing of its own can be read before the next line
+        self._log(text.start(invocation.request_id, self.function.version))
+        with life.attention():
+            over = await life.wait_over(left)
         answer = life.mailbox.answer
         answered = ends.outcome_of_answer(invocation.request_id, answer) if answer else None
         if over is Over.NEXT and answered is not None:
@@ -242,8 +244,7 @@ class Environment:
 
     async def _wait_exit(self, life: Life) -> bool:
         """A runtime that posted an init error exits at once; one that does not is killed by the reset."""
-        life.mailbox.expect_exit(life.process.ended.done())
-        return await life.wait_over(_EXIT_NOTICE_MS) is Over.EXIT
+        return await life.wait_exit(_EXIT_NOTICE_MS) is Over.EXIT
 
     async def _reset(self) -> None:
         """Kills the life; `/tmp`, box and log stream stay."""
@@ -314,6 +315,6 @@ class Environment:
             source=measured.source,
             invocation_source=measured.invocation_source,
             accounting=measured.accounting,
-            tmp=self._meter.look_at_tmp() if files else self._meter.tmp_size(),
+            tmp=self._meter.look_at_tmp() if files else measured.tmp,
             processes=self._meter.look_at_processes() if files else (),
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plimsoll.model import Completed, Function, Invocation
-    from plimsoll.runtimes import RuntimeStore
+    from plimsoll.runtimes import Runtime, RuntimeStore
 
 
 class Fleet:
@@ -38,6 +38,7 @@ class Fleet:
         self._runtimes = runtimes
         self._run = run.name
         self._pages = HeldPages()
+        self._loaded: dict[str, Runtime] = {}
         self._warm: dict[str, Environment] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -54,6 +55,11 @@ class Fleet:
                 self._retire(function)
             return completed
 
+    async def recycle(self, function: Function) -> None:
+        """Ends the function's warm environment, if it has one; all of it is gone on return."""
+        self._retire(function)
+        await asyncio.gather(*self._ending)
+
     async def close(self) -> None:
         """Ends all environments."""
         for environment in self._warm.values():
@@ -64,13 +70,22 @@ class Fleet:
 
     async def _lease(self, function: Function) -> Environment:
         warm = self._warm.get(function.arn)
-        if warm is None or warm.function != function:
-            self._retire(function)
-            runtime = self._runtimes.get(function.runtime)
-            await asyncio.to_thread(self._pages.hold, runtime.mapped_files())
-            warm = Environment(function, runtime, self._spawner, self._cgroups, self._run)
-            self._warm[function.arn] = warm
+        if warm is not None and (warm.function is function or warm.function == function):
+            return warm
+        self._retire(function)
+        runtime = await self._runtime(function.runtime)
+        warm = Environment(function, runtime, self._spawner, self._cgroups, self._run)
+        self._warm[function.arn] = warm
         return warm
+
+    async def _runtime(self, name: str) -> Runtime:
+        """An installed runtime, read from disk once; its program text is held from then on."""
+        runtime = self._loaded.get(name)
+        if runtime is None:
+            runtime = self._runtimes.get(name)
+            await asyncio.to_thread(self._pages.hold, runtime.mapped_files())
+            self._loaded[name] = runtime
+        return runtime
 
     def _retire(self, function: Function) -> None:
         """Ends an environment off the invoke path: a full `/tmp` takes the kernel 66 ms to free."""

@@ -6,10 +6,10 @@ Source: DG/lambda-runtime-environment (facts sheet A1). A reset keeps `/tmp` and
 
 from __future__ import annotations
 
-from enum import Enum
+from plimsoll.lifecycle.machine import Label
 
 
-class EnvironmentState(Enum):
+class EnvironmentState(Label):
     """Where an environment is."""
 
     START = "start"
@@ -23,7 +23,7 @@ class EnvironmentState(Enum):
     GONE = "gone"
 
 
-class EnvironmentEvent(Enum):
+class EnvironmentEvent(Label):
     """What moves it."""
 
     BOX_STARTED = "box started"

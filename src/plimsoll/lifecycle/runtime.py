@@ -6,10 +6,10 @@ anew at STARTED. A call that the table lacks is answered 403 InvalidStateTransit
 
 from __future__ import annotations
 
-from enum import Enum
+from plimsoll.lifecycle.machine import Label
 
 
-class RuntimeState(Enum):
+class RuntimeState(Label):
     """The emulator's names, as its error messages print them."""
 
     STARTED = "Started"
@@ -20,7 +20,7 @@ class RuntimeState(Enum):
     ERROR_SENT = "InvocationErrorResponse"
 
 
-class RuntimeEvent(Enum):
+class RuntimeEvent(Label):
     """A call of the runtime, or the service handing it an invocation."""
 
     NEXT = "Ready"

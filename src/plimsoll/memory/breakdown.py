@@ -32,26 +32,21 @@ def break_down(
     `kernel`, `shmem` and `tmp`, the last two being known exactly.
     """
     tmp = min(tmp_bytes, sample.shmem_bytes)
-    parts = {
-        "anon": sample.anon_bytes,
-        "file": sample.file_bytes,
-        "kernel": sample.kernel_bytes,
-        "shmem": sample.shmem_bytes - tmp,
-        "tmp": tmp,
-    }
-    difference = figure_bytes - sum(parts.values())
+    shmem = sample.shmem_bytes - tmp
+    anon, file, kernel = sample.anon_bytes, sample.file_bytes, sample.kernel_bytes
+    difference = figure_bytes - (anon + file + kernel + shmem + tmp)
     if difference >= 0:
-        parts["anon"] += difference
+        anon += difference
     else:
-        for name in parts:
-            taken = min(parts[name], -difference)
-            parts[name] -= taken
-            difference += taken
-    return MemoryBreakdown(
-        anon_bytes=parts["anon"],
-        tmp_bytes=parts["tmp"],
-        shmem_bytes=parts["shmem"],
-        file_bytes=parts["file"] + uncharged_file_bytes,
-        kernel_bytes=parts["kernel"],
-        platform_bytes=platform_bytes,
-    )
+        anon, file, kernel, shmem, tmp = _less(-difference, anon, file, kernel, shmem, tmp)
+    return MemoryBreakdown(anon, tmp, shmem, file + uncharged_file_bytes, kernel, platform_bytes)
+
+
+def _less(too_much: int, *parts: int) -> list[int]:
+    """The parts with `too_much` taken from them, the first ones first."""
+    left = []
+    for part in parts:
+        taken = min(part, too_much)
+        too_much -= taken
+        left.append(part - taken)
+    return left

@@ -11,31 +11,33 @@ longer ones, by a timer that slows down as the invocation grows old.
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from plimsoll.alarm import Alarm
 from plimsoll.memory import break_down
 from plimsoll.meter.processes import mapped_file_bytes, processes
 from plimsoll.meter.tmp import TmpMeter
+from plimsoll.model import TmpUsage
 
 if TYPE_CHECKING:
     from plimsoll.memory import CgroupMemory
-    from plimsoll.model import Function, MemoryBreakdown, ProcessMemory, TmpUsage
+    from plimsoll.model import Function, MemoryBreakdown, ProcessMemory
     from plimsoll.model.memory import Accounting, Source
     from plimsoll.sandbox.cgroup import Cgroup
 
 _FIRST_SAMPLE_S, _SLOWEST_SAMPLE_S, _SLOWING = 0.01, 0.1, 1.3
 
+_STILL_BYTES = 64 << 10
+"""A usage that moved by no more between two looks stands still: a quarter of the kernel's own per-CPU stock."""
+_NEAR_BYTES = 4 << 20
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
+
+class _Sample(NamedTuple):
     memory: CgroupMemory
     tmp_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(NamedTuple):
     """What one invocation's window showed."""
 
     peak_bytes: int
@@ -46,7 +48,8 @@ class Measurement:
     source: Source
     invocation_source: Source
     accounting: Accounting
-    tmp_used_bytes: int
+    tmp: TmpUsage
+    """How full, without its files."""
 
 
 class Meter:
@@ -57,12 +60,16 @@ class Meter:
         self._cgroup = cgroup
         self._tmp: TmpMeter | None = None
         self._uncharged_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._room_bytes = function.memory_bytes
+        """What the cgroup may hold: Memory Size less the uncharged pages. Init runs under the whole limit, so its
+        peak may be higher; no more than this is ever reported."""
+        self._sampler = Alarm(self._on_alarm)
         self._interval_s = _FIRST_SAMPLE_S
         self._oom_kills = 0
         self._high_bytes = 0
         self._high: _Sample | None = None
         self._best: _Sample | None = None
+        self._last: _Sample | None = None
         self._all_from_kernel = True
 
     def open_tmp(self, init_pid: int) -> None:
@@ -71,7 +78,7 @@ class Meter:
 
     def begin_life(self) -> None:
         """New processes: the high-water mark restarts at what is in use now (`/tmp` after a reset)."""
-        self._high_bytes, self._high, self._best = 0, None, None
+        self._high_bytes, self._high, self._best, self._last = 0, None, None, None
         self._all_from_kernel = True
         self._oom_kills = self._cgroup.oom_kills()
         self._cgroup.start_window()
@@ -87,7 +94,8 @@ class Meter:
         mapped = mapped_file_bytes(runtime_pid)
         self._uncharged_bytes = max(0, mapped - sample.mapped_file_bytes)
         room = max(1 << 20, self._function.memory_bytes - self._uncharged_bytes)
-        self._cgroup.set_limit(room >> 12 << 12)  # the kernel holds whole pages
+        self._room_bytes = room >> 12 << 12  # the kernel holds whole pages
+        self._cgroup.set_limit(self._room_bytes)
 
     def start_window(self) -> None:
         """An invocation begins."""
@@ -95,39 +103,35 @@ class Meter:
         self._best = None
         self._cgroup.start_window()
         self._interval_s = _FIRST_SAMPLE_S
-        self._timer = asyncio.get_running_loop().call_later(_FIRST_SAMPLE_S, self._on_timer)
+        self._sampler.set(_FIRST_SAMPLE_S)
 
-    def finish(self, *, after_kill: bool = False) -> Measurement:
+    def finish(self, *, exact: bool, after_kill: bool = False) -> Measurement:
         """The invocation is over: reads the peaks, splits them.
 
+        `exact`: take a full sample in any case; else the last one serves as long as nothing has moved (`_end`).
         `after_kill`: the runtime's memory is freed already, but what `/tmp` holds is not. The split is then the
         last sample before, with `/tmp` as it is.
         """
-        self.stop_timer()
+        self._sampler.clear()
         before = self._best or self._high
-        end = self._take()
+        end = self._last = self._take() if exact else self._end()
         if after_kill and before is not None:
             shmem = max(before.memory.shmem_bytes, end.memory.shmem_bytes)
-            last_words = replace(before.memory, shmem_bytes=shmem)
+            last_words = before.memory._replace(shmem_bytes=shmem)
             self._best = _Sample(last_words, max(before.tmp_bytes, end.tmp_bytes))
         window, from_kernel = self._finish_window()
         high = self._high or end
+        function = self._function
         return Measurement(
-            peak_bytes=self._figure(self._high_bytes),
-            invocation_peak_bytes=self._figure(window),
+            peak_bytes=min(self._high_bytes, self._room_bytes) + self._uncharged_bytes,
+            invocation_peak_bytes=min(window, self._room_bytes) + self._uncharged_bytes,
             memory=self._split(high, self._high_bytes),
             at_end=self._split(end, end.memory.usage_bytes),
             source="kernel" if self._all_from_kernel else "sampler",
             invocation_source="kernel" if from_kernel else "sampler",
             accounting="shared",
-            tmp_used_bytes=end.tmp_bytes,
+            tmp=TmpUsage(function.tmp_backing, function.tmp_bytes, end.tmp_bytes),
         )
-
-    def stop_timer(self) -> None:
-        """No more samples are taken."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def was_out_of_memory(self) -> bool:
         """Whether the kernel killed a process of this cgroup for memory since the last time this said so."""
@@ -140,32 +144,51 @@ class Meter:
         assert self._tmp is not None
         return self._tmp.look(self._cgroup.pids)
 
-    def tmp_size(self) -> TmpUsage:
-        """`/tmp` without its files: one system call."""
-        assert self._tmp is not None
-        return self._tmp.size()
-
     def look_at_processes(self) -> tuple[ProcessMemory, ...]:
         """Anonymous memory by process, most first."""
         return processes(self._cgroup.pids())
 
     def close(self) -> None:
         """Lets go of the box's `/tmp`."""
-        self.stop_timer()
+        self._sampler.close()
         if self._tmp is not None:
             self._tmp.close()
 
-    def _on_timer(self) -> None:
+    def _on_alarm(self) -> None:
         self._take()
         self._interval_s = min(_SLOWEST_SAMPLE_S, self._interval_s * _SLOWING)
-        self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._on_timer)
+        self._sampler.set(self._interval_s)
+
+    def _end(self) -> _Sample:
+        """The last invocation's sample with today's usage, where that and `/tmp` stand still; else a new one.
+
+        `memory.stat` is half of the meter's time. Near the limit it is read always: there reclaim changes the split
+        while the usage stands still.
+        """
+        last = self._last
+        if last is None:
+            return self._take()
+        usage_bytes = self._cgroup.usage_bytes()
+        moved = abs(usage_bytes - last.memory.usage_bytes) > _STILL_BYTES
+        if moved or usage_bytes > self._room_bytes - _NEAR_BYTES:
+            return self._take()
+        if last.memory.shmem_bytes and self._tmp_bytes() != last.tmp_bytes:
+            return self._take()
+        if self._best is None:
+            self._best = last
+        return last
 
     def _take(self) -> _Sample:
-        tmp_bytes = self._tmp.used_bytes() if self._tmp is not None else 0
-        sample = _Sample(self._cgroup.memory(), tmp_bytes)
-        if self._best is None or sample.memory.usage_bytes >= self._best.memory.usage_bytes:
+        memory = self._cgroup.memory()
+        # without shared memory /tmp is empty: its files are shared memory
+        sample = _Sample(memory, self._tmp_bytes() if memory.shmem_bytes else 0)
+        best = self._best
+        if best is None or memory.usage_bytes >= best.memory.usage_bytes:
             self._best = sample
         return sample
+
+    def _tmp_bytes(self) -> int:
+        return 0 if self._tmp is None else self._tmp.used_bytes()
 
     def _finish_window(self) -> tuple[int, bool]:
         """Reads the window's peak in bytes, and lets it count for the environment's."""
@@ -177,17 +200,10 @@ class Meter:
         self._all_from_kernel &= peak.from_kernel
         return peak.bytes, peak.from_kernel
 
-    def _figure(self, cgroup_bytes: int) -> int:
-        return self._split_figure(cgroup_bytes) + self._uncharged_bytes
-
-    def _split_figure(self, cgroup_bytes: int) -> int:
-        """Init ran under the whole limit, so its peak may be over what the settled limit leaves: never reported."""
-        return min(cgroup_bytes, self._function.memory_bytes - self._uncharged_bytes)
-
     def _split(self, sample: _Sample, cgroup_bytes: int) -> MemoryBreakdown:
         return break_down(
             sample.memory,
-            figure_bytes=self._split_figure(cgroup_bytes),
+            figure_bytes=min(cgroup_bytes, self._room_bytes),
             tmp_bytes=sample.tmp_bytes,
             uncharged_file_bytes=self._uncharged_bytes,
         )

@@ -82,10 +82,10 @@ class Mailbox:
         if not self.over.done():
             self.over.set_result(why)
 
-    def expect_exit(self, already: bool) -> None:
+    def expect_exit(self, *, exited: bool) -> None:
         """A new wait, for nothing but the process's end."""
         self.over = asyncio.get_running_loop().create_future()
-        if already:
+        if exited:
             self.end(Over.EXIT)
 
     def dispatch(self, delivery: Delivery) -> asyncio.Future[Over]:

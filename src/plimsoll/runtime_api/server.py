@@ -22,6 +22,7 @@ from plimsoll.runtime_api.mailbox import (
 )
 
 _VERSION = b"/2018-06-01/runtime/"
+_NEXT = b"/2018-06-01/runtime/invocation/next"
 _ACCEPTED = b'{"status":"OK"}\n'
 _REASONS = {200: b"OK", 202: b"Accepted", 400: b"Bad Request", 403: b"Forbidden",
             404: b"Not Found", 413: b"Request Entity Too Large"}  # fmt: skip
@@ -71,7 +72,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._body: list[bytes] = []
         self._size = 0
-        self._headers: dict[bytes, bytes] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
 
     # asyncio.Protocol
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,7 +100,7 @@ class _Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
+        self._headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -123,13 +124,14 @@ class _Connection(asyncio.Protocol):
             self._reset()
 
     def _route(self, method: bytes, url: bytes) -> None:
+        if url == _NEXT and method == b"GET":
+            self._mailbox.on_next(self._deliver)
+            return
         if url == b"/2018-06-01/ping":
             self._send(200, b"pong", b"text/plain")
             return
         parts = url.removeprefix(_VERSION).split(b"/") if url.startswith(_VERSION) else []
         match method, parts:
-            case b"GET", [b"invocation", b"next"]:
-                self._mailbox.on_next(self._deliver)
             case b"POST", [b"invocation", request_id, b"response"]:
                 self._on_response(request_id.decode("latin-1"))
             case b"POST", [b"invocation", request_id, b"error"]:
@@ -155,7 +157,8 @@ class _Connection(asyncio.Protocol):
         self._send(202, _ACCEPTED)
 
     def _posted_error(self) -> Answer:
-        error_type = self._headers.get(b"lambda-runtime-function-error-type")
+        headers = {name.lower(): value for name, value in self._headers}
+        error_type = headers.get(b"lambda-runtime-function-error-type")
         return Answer(
             b"".join(self._body),
             is_error=True,
