@@ -27,13 +27,14 @@ from plimsoll.meter import Meter
 from plimsoll.model import Completed, LogEvent, Outcome, Report
 from plimsoll.records import billed_ms, log_stream_name, text
 from plimsoll.runtime_api import Delivery, Over, RuntimeApi
-from plimsoll.sandbox.box import LISTEN_PORT, Box, BoxSpec
+from plimsoll.sandbox.box import LISTEN_PORT, BoxSpec
 
 if TYPE_CHECKING:
     from plimsoll.meter import Measurement
     from plimsoll.model import Function, Invocation
     from plimsoll.runtimes import Runtime
-    from plimsoll.sandbox.box import Spawner
+    from plimsoll.sandbox.box import Box, Spawner
+    from plimsoll.sandbox.cgroup import Cgroup
     from plimsoll.sandbox.cgroup_host import CgroupHost
 
 TMP_INODES = 1 << 18
@@ -43,28 +44,51 @@ _S, _E = EnvironmentState, EnvironmentEvent
 
 
 class Environment:
-    """See the module. `run` names the run folder that this environment's cgroup is filed under."""
+    """See the module. Made by `build`."""
 
-    def __init__(
-        self, function: Function, runtime: Runtime, spawner: Spawner, cgroups: CgroupHost, run: str
-    ) -> None:
+    def __init__(self, function: Function, runtime: Runtime, box: Box, cgroup: Cgroup) -> None:
+        """Use `build`."""
         self.function = function
-        guid = secrets.token_hex(16)
-        self.log_stream = log_stream_name(function.version, datetime.now(UTC), guid)
+        self.log_stream = log_stream_name(
+            function.version, datetime.now(UTC), secrets.token_hex(16)
+        )
         self._runtime = runtime
-        self._spawner = spawner
         self._machine = Machine(ENVIRONMENT, _S.START)
-        self._cgroup = cgroups.create(f"{run}/{guid}", function.memory_bytes)
-        self._meter = Meter(function, self._cgroup)
+        self._box = box
+        self._cgroup = cgroup
+        self._meter = Meter(function, cgroup)
         self._events: list[LogEvent] = []
         self._invocations = 0
         self._init_ms: float | None = None
         self._must_replace = False
         self._settled = False
-        self._box: Box | None = None
         self._api = RuntimeApi()
         self._life: Life | None = None
         self._address = ""
+
+    @classmethod
+    async def build(
+        cls, function: Function, runtime: Runtime, spawner: Spawner, cgroups: CgroupHost, run: str
+    ) -> Environment:
+        """Its box and its cgroup; the first invocation initialises it.
+
+        `run` names the run folder under which the cgroup is filed. Raises `HostCannot`, `LimitNotEnforced`.
+        """
+        binds = (
+            (str(runtime.lang_dir), "/var/lang"),
+            (str(runtime.runtime_dir), "/var/runtime"),
+            (str(function.code_root), "/var/task"),
+            *((str(layer), "/opt") for layer in function.layers[-1:]),
+        )
+        own_network = function.network == "none"
+        box = spawner.create(BoxSpec(binds, function.tmp_bytes, TMP_INODES, own_network))
+        try:
+            # made while the box lays itself out
+            cgroup = cgroups.create(f"{run}/{secrets.token_hex(16)}", function.memory_bytes)
+        except BaseException:
+            await box.close()
+            raise
+        return cls(function, runtime, box, cgroup)
 
     @property
     def state(self) -> EnvironmentState:
@@ -107,41 +131,30 @@ class Environment:
             return
         self._machine.on(_E.STOP)
         self._meter.close()
-        if self._box is None:
-            self._cgroup.remove()
-        else:
-            await self._api.close()
-            await self._box.close()
-            if self._life is not None:
-                self._life.close()
+        await self._api.close()
+        await self._box.close()
+        self._cgroup.remove()
+        if self._life is not None:
+            self._life.close()
         self._machine.on(_E.STOPPED)
 
     # phases
 
     async def _start(self) -> None:
-        """Builds the box and runs the first init, under its own limit of 10 s."""
-        function, runtime = self.function, self._runtime
-        binds = [
-            (str(runtime.lang_dir), "/var/lang"),
-            (str(runtime.runtime_dir), "/var/runtime"),
-            (str(function.code_root), "/var/task"),
-            *((str(layer), "/opt") for layer in function.layers[-1:]),
-        ]
-        own_network = function.network == "none"
-        spec = BoxSpec("sandbox", tuple(binds), function.tmp_bytes, TMP_INODES, own_network)
-        if not own_network:
+        """Runs the first init, under its own limit of 10 s, as soon as the box stands."""
+        runtime = self._runtime
+        if self.function.network == "none":
+            self._address = f"127.0.0.1:{LISTEN_PORT}"
+            listener = await self._box.ready
+            assert listener is not None
+        else:
             listener = socket.create_server(("127.0.0.1", 0), backlog=16)
             self._address = f"127.0.0.1:{listener.getsockname()[1]}"
-            await self._api.listen(listener)
+        await self._api.listen(listener)
         self._meter.begin_life()
-        self._box = self._spawner.create(spec, self._cgroup)
-        self._log(text.init_start(runtime.runtime_version, runtime.version_arn(function.region)))
+        version_arn = runtime.version_arn(self.function.region)
+        self._log(text.init_start(runtime.runtime_version, version_arn))
         self._machine.on(_E.BOX_STARTED)
-        if own_network:
-            self._address = f"127.0.0.1:{LISTEN_PORT}"
-            inside = await self._box.ready
-            assert inside is not None
-            await self._api.listen(inside)
         self._begin_life()
         await self._box.ready
         assert self._box.pid is not None
@@ -248,7 +261,6 @@ class Environment:
 
     async def _reset(self) -> None:
         """Kills the life; `/tmp`, box and log stream stay."""
-        assert self._box is not None
         await self._box.kill_processes()
         self._api.drop_connections()
         if self._life is not None:
@@ -258,7 +270,6 @@ class Environment:
         self._machine.on(_E.RESET_DONE)
 
     def _begin_life(self) -> None:
-        assert self._box is not None
         variables = function_variables(
             self.function,
             self._runtime.environment(),
@@ -266,7 +277,7 @@ class Environment:
             log_stream=self.log_stream,
         )
         argv = self._runtime.command(self.function.memory_mib, self.function.handler)
-        self._life = Life(self._box, argv, variables, self._events.append)
+        self._life = Life(self._box, self._cgroup, argv, variables, self._events.append)
         self._api.mailbox = self._life.mailbox
 
     def _living(self) -> Life:

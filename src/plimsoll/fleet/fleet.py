@@ -74,7 +74,7 @@ class Fleet:
             return warm
         self._retire(function)
         runtime = await self._runtime(function.runtime)
-        warm = Environment(function, runtime, self._spawner, self._cgroups, self._run)
+        warm = await Environment.build(function, runtime, self._spawner, self._cgroups, self._run)
         self._warm[function.arn] = warm
         return warm
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from plimsoll.errors import HostCannot, PlatformError
 from plimsoll.sandbox import passing, spawner
+from plimsoll.sandbox.box_init import LISTEN_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
 
     from plimsoll.sandbox.cgroup import Cgroup
 
-LISTEN_PORT = 9001
-"""Facts sheet E1: the Runtime API's port on AWS, used where the box has a network of its own."""
+__all__ = ["LISTEN_PORT", "Box", "BoxSpec", "Process", "ProcessEnd", "Spawner"]
+
+_RESTOCK_S = 0.02
+"""How long after a blank box was used the next one is made: not while the first is starting its runtime."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoxSpec:
     """What a box shows and is allowed. `binds` maps host folders to `/…` inside, read-only."""
 
-    hostname: str
     binds: tuple[tuple[str, str], ...]
     tmp_bytes: int
     tmp_inodes: int
@@ -84,9 +86,8 @@ class Process:
 class Box:
     """A living box. Made by `Spawner.create`."""
 
-    def __init__(self, cgroup: Cgroup, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self.cgroup = cgroup
         self.pid: int | None = None
         """Process 1, as the host sees it."""
         self.ready: asyncio.Future[socket.socket | None] = loop.create_future()
@@ -101,17 +102,37 @@ class Box:
         control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         loop.add_reader(control.fileno(), self._on_message)
 
+    def lay_out(self, spec: BoxSpec) -> None:
+        """Makes a blank box the one that is wanted; returns at once. Wait for `ready`."""
+        wanted = {
+            "binds": [(source, target.lstrip("/")) for source, target in spec.binds],
+            "tmp_bytes": spec.tmp_bytes,
+            "tmp_inodes": spec.tmp_inodes,
+        }
+        with suppress(
+            ConnectionError
+        ):  # it failed or died as a blank, and says or will say so by `ready`
+            self._control.send(marshal.dumps(("lay out", wanted)))
+
     def start(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: str, fds: Sequence[int]
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        fds: Sequence[int],
+        cgroup: Cgroup,
     ) -> Process:
-        """Starts a process with `fds` as its 1, 2, 3, … and /dev/null as 0; returns at once."""
+        """Starts a process in `cgroup`, with `fds` as its 1, 2, 3, … and /dev/null as 0; returns at once."""
         process = Process()
         key = str(next(self._numbers))
         self._processes[key] = process
-        message = marshal.dumps(("start", key, list(argv), dict(env), cwd))
+        message = marshal.dumps(
+            ("start", key, list(argv), dict(env), cwd, cgroup.version, len(fds))
+        )
         if len(message) > passing.MESSAGE_BYTES:
             raise PlatformError(f"the command and environment of {argv[0]} are over 128 KiB")
-        socket.send_fds(self._control, [message], fds)
+        with suppress(ConnectionError):  # the box is lost: `ended` says so
+            socket.send_fds(self._control, [message], [*fds, *cgroup.join_fds()])
         return process
 
     async def kill_processes(self) -> None:
@@ -125,11 +146,10 @@ class Box:
         await self._quiet
 
     async def close(self) -> None:
-        """Ends the box: processes, mounts, `/tmp` and cgroup are gone on return."""
+        """Ends the box: processes, mounts and `/tmp` are gone on return."""
         self._closing = True
         self._drop_control()
         await self.gone.wait()
-        self.cgroup.remove()
 
     def _drop_control(self) -> None:
         if self._control.fileno() >= 0:
@@ -206,6 +226,9 @@ class Spawner:
     def __init__(self, root: Path) -> None:
         """`root` is an empty folder of the run, on which the spawner mounts in its own namespace."""
         self._root = root
+        self._blank: Box | None = None
+        """One box ahead of demand."""
+        self._restock: asyncio.TimerHandle | None = None
         self._boxes: dict[int, Box] = {}
         self._waiting: dict[int, Box] = {}
         self._numbers = itertools.count(1)
@@ -232,31 +255,42 @@ class Spawner:
                 f"the spawner cannot build its root: {first[2]}", mend="plimsoll doctor"
             )
         loop.add_reader(self._socket.fileno(), self._on_message)
+        self._stock()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for box in list(self._boxes.values()):
+        if self._restock is not None:
+            self._restock.cancel()
+        for box in (*self._waiting.values(), *self._boxes.values()):
             await box.close()
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
         await asyncio.to_thread(self._process.wait)
 
-    def create(self, spec: BoxSpec, cgroup: Cgroup) -> Box:
-        """Asks for a box; returns at once with a handle that can be given processes. Wait for `box.ready`."""
+    def create(self, spec: BoxSpec) -> Box:
+        """A box, from stock if one is there; returns at once, and it can be given processes. Wait for `box.ready`."""
+        box, self._blank = (None, self._blank) if spec.own_network else (self._blank, None)
+        if box is None:
+            box = self._clone(own_network=spec.own_network)
+        box.lay_out(spec)
+        if self._blank is None and self._restock is None:
+            self._restock = asyncio.get_running_loop().call_later(_RESTOCK_S, self._stock)
+        return box
+
+    def _stock(self) -> None:
+        self._restock = None
+        self._blank = self._clone(own_network=False)
+
+    def _clone(self, *, own_network: bool) -> Box:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        box = Box(cgroup, ours)
+        box = Box(ours)
         number = next(self._numbers)
         self._waiting[number] = box
-        wanted = {
-            "hostname": spec.hostname,
-            "binds": [(source, target.lstrip("/")) for source, target in spec.binds],
-            "tmp_bytes": spec.tmp_bytes,
-            "tmp_inodes": spec.tmp_inodes,
-            "cgroup": cgroup.version,
-            "listen_port": LISTEN_PORT if spec.own_network else None,
-        }
-        message = marshal.dumps(("box", number, wanted))
-        socket.send_fds(self._socket, [message], [theirs.fileno(), *cgroup.join_fds()])
+        message = marshal.dumps(("box", number, own_network))
+        with suppress(
+            ConnectionError
+        ):  # the spawner is dead: its end of the socket tells all boxes
+            socket.send_fds(self._socket, [message], [theirs.fileno()])
         theirs.close()
         return box
 

@@ -1,16 +1,22 @@
 """Process 1 of a box: builds it, starts processes in it, tells how they end, and takes the box down with it.
 
-Theory of operation. The spawner clones this process into new namespaces. It lays out the root, then serves one
-control socket whose other end Plimsoll holds:
+Theory of operation. The spawner clones this process into new namespaces. It does at once what all boxes have alike
+(a blank box: Plimsoll keeps one in stock) and then serves one control socket whose other end Plimsoll holds:
 
-    -> ("start", key, argv, env, cwd, fds 1 2 3…)   <- ("started", key)       sent by the child just before exec:
-                                                                                its credentials tell its host pid
+    -> ("lay out", spec)                            <- ("ready",) + fd [listener, if the network is its own]
+                                                    <- ("failed", step, errno, text)
+    -> ("start", key, argv, env, cwd, version, n)   <- ("started", key)       sent by the child just before exec:
+       + n fds 1 2 3…, then the cgroup's joins                                  its credentials tell its host pid
                                                     <- ("exec", key, errno, step)  it could not be started
                                                     <- ("exited", key, wait status)
     -> ("kill",)                                    <- ("quiet",)              every other process is dead and reaped
 
 When the socket closes, Plimsoll has gone, however it died: this process exits, and the kernel kills all others in
 its pid namespace and frees the mounts. It is never in the environment's memory cgroup; its children join before exec.
+
+Of a fork half is the copying of pages that the child touches first. So a blank box also holds a parked child: cloned
+ahead, its pages touched, waiting for what it is to become. It serves the first start on cgroup v1; v2 can place a
+process in its cgroup only by the clone itself.
 """
 
 from __future__ import annotations
@@ -26,74 +32,80 @@ from plimsoll.sandbox import passing, syscalls, template
 
 TYPE_CHECKING = False  # `typing` would be 1.5 MB more for each box's fork to map; `socket` 1 MB
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any, NoReturn
 
-_PARKED = 512
+HOSTNAME = "sandbox"
+_HIGH_FD = 512
+LISTEN_PORT = 9001
+"""Facts sheet E1: the Runtime API's port on AWS, used where the box has a network of its own."""
 
 
-def run(spec: dict[str, Any], control: _socket.socket, joins: Sequence[int], root: str) -> NoReturn:
-    """Never returns: the life of process 1. `joins` are descriptors of the cgroup (see `_clone_into`)."""
+def run(control: _socket.socket, root: str, *, own_network: bool) -> NoReturn:
+    """Never returns: the life of process 1."""
     step = "signals"
     try:
         children = syscalls.block_sigchld()
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
         step = "hostname"
-        syscalls.sethostname(spec["hostname"])
+        syscalls.sethostname(HOSTNAME)
         step = "mounts"
-        _lay_out(spec, root)
+        os.chdir(root)
+        closed = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+        # hidepid: process 1 is Plimsoll's; its command line tells paths of the host
+        syscalls.mount("proc", "proc", "proc", closed, "hidepid=2")
         step = "network"
-        fds = _network(spec)
+        listener = _listen_inside() if own_network else []
+        step = "first process"
+        starter = Starter(control)
+        step = "mounts"
+        _mount_tmp(1 << 20, 16)  # a rehearsal: see the module, "pages that the child touches first"
+        syscalls.umount_lazily("tmp")
+        spec = _receive_spec(control)
+        for source, target in spec["binds"]:
+            syscalls.bind_read_only(source, target)
+        _mount_tmp(spec["tmp_bytes"], spec["tmp_inodes"])
+        syscalls.pivot_root_here()
+        os.chdir("/")
     except OSError as error:
         control.send(marshal.dumps(("failed", step, error.errno, str(error))))
         os._exit(1)
-    passing.send(control, ("ready",), fds)
-    for fd in fds:
+    passing.send(control, ("ready",), listener)
+    for fd in listener:
         os.close(fd)
     try:
-        _serve(control, children, spec, joins)
+        _serve(control, children, starter)
     except ConnectionError:
         pass  # Plimsoll is gone: so are we
     os._exit(0)
 
 
-def _lay_out(spec: dict[str, Any], root: str) -> None:
-    os.chdir(root)
-    for source, target in spec["binds"]:
-        syscalls.bind_read_only(source, target)
-    syscalls.mount(
-        "tmpfs",
-        "tmp",
-        "tmpfs",
-        syscalls.MS_NOSUID | syscalls.MS_NODEV,
-        f"mode=1777,size={spec['tmp_bytes']},nr_inodes={spec['tmp_inodes']}",
-    )
-    closed = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-    # hidepid: process 1 is Plimsoll's; its command line tells paths of the host
-    syscalls.mount("proc", "proc", "proc", closed, "hidepid=2")
-    syscalls.pivot_root_here()
-    os.chdir("/")
+def _receive_spec(control: _socket.socket) -> dict[str, Any]:
+    message, _ = passing.receive(control)
+    if message is None:
+        os._exit(0)  # never used
+    spec: dict[str, Any] = message[1]
+    return spec
 
 
-def _network(spec: dict[str, Any]) -> list[int]:
+def _mount_tmp(size_bytes: int, inodes: int) -> None:
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+    options = f"mode=1777,size={size_bytes},nr_inodes={inodes}"
+    syscalls.mount("tmpfs", "tmp", "tmpfs", flags, options)
+
+
+def _listen_inside() -> list[int]:
     """In a network namespace of its own: loopback up, and the listener that Plimsoll will accept on."""
-    port = spec["listen_port"]
-    if port is None:
-        return []
     probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     siocsifflags, iff_up_running = 0x8914, 0x1 | 0x40
     fcntl.ioctl(probe, siocsifflags, struct.pack("16sh14x", b"lo", iff_up_running))
     probe.close()
     listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-    listener.bind(("127.0.0.1", port))
+    listener.bind(("127.0.0.1", LISTEN_PORT))
     listener.listen(64)
     return [listener.detach()]
 
 
-def _serve(
-    control: _socket.socket, children: int, spec: dict[str, Any], joins: Sequence[int]
-) -> None:
-    keys: dict[int, str] = {}
+def _serve(control: _socket.socket, children: int, starter: Starter) -> None:
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(children, select.POLLIN)
@@ -101,20 +113,20 @@ def _serve(
         ready = {fd for fd, _ in poll.poll()}
         if children in ready:
             os.read(children, 128)
-            _reap(control, keys, block=False)
+            _reap(control, starter.keys, block=False)
         if control.fileno() not in ready:
             continue
         message, fds = passing.receive(control)
         if message is None:
             return
         if message[0] == "start":
-            _start(message, fds, control, keys, spec, joins)
+            starter.start(message, fds)
         elif message[0] == "kill":
             try:
                 os.kill(-1, 9)
             except ProcessLookupError:
                 pass  # nobody left to kill
-            _reap(control, keys, block=True)
+            _reap(control, starter.keys, block=True)
             control.send(marshal.dumps(("quiet",)))
 
 
@@ -131,65 +143,83 @@ def _reap(control: _socket.socket, keys: dict[int, str], *, block: bool) -> None
             control.send(marshal.dumps(("exited", key, status)))
 
 
-def _start(
-    message: tuple[Any, ...],
-    fds: list[int],
-    control: _socket.socket,
-    keys: dict[int, str],
-    spec: dict[str, Any],
-    joins: Sequence[int],
-) -> None:
-    _, key, argv, env, cwd = message
-    pid = _clone_into(spec["cgroup"], joins)
-    if pid == 0:
-        _become(key, argv, env, cwd, fds, control)
-    keys[pid] = key
-    for fd in fds:
-        os.close(fd)
+class Starter:
+    """Starts processes: the first one from the parked child, the others by a clone each."""
+
+    def __init__(self, control: _socket.socket) -> None:
+        """Parks a child. Raises `OSError`."""
+        self.keys: dict[int, str] = {}
+        """The key of each living process that was started, by its pid in here."""
+        self._control = control
+        self._parked: _socket.socket | None
+        self._parked, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        self._parked_pid = syscalls.clone()
+        if self._parked_pid == 0:
+            self._parked.close()
+            _wait_parked(control, theirs)
+        theirs.close()
+
+    def start(self, message: tuple[Any, ...], fds: list[int]) -> None:
+        """Carries out a "start"; how it went is told on the control socket by the child itself."""
+        key, version, count = message[1], message[5], message[6]
+        parked, self._parked = self._parked, None
+        if parked is not None and version == 1:
+            pid = self._parked_pid
+            passing.send(parked, message, fds)
+        else:
+            pid = syscalls.clone(into_cgroup=fds[count] if version == 2 else None)
+            if pid == 0:
+                _leave_parent()
+                _become(self._control, message, fds)
+        self.keys[pid] = key
+        if parked is not None:
+            parked.close()  # on v2 nobody needs the parked child: it sees this, and ends
+        for fd in fds:
+            os.close(fd)
 
 
-def _clone_into(version: int, joins: Sequence[int]) -> int:
-    """A child that is in the cgroup before it allocates anything.
-
-    v1: the child, single-threaded, writes 0 to `tasks` (50 us); v2: CLONE_INTO_CGROUP (0.1 ms). Every other way,
-    `cgroup.procs` above all, waits 5 to 16 ms for a grace period.
-    """
-    if version == 2:
-        return syscalls.clone(into_cgroup=joins[0])
-    pid = syscalls.clone()
-    if pid == 0:
-        for tasks in joins:
-            os.write(tasks, b"0")
-    return pid
+def _wait_parked(control: _socket.socket, orders: _socket.socket) -> NoReturn:
+    _leave_parent()
+    # a rehearsal, for the sake of the pages that it touches
+    os.dup2(control.fileno(), _HIGH_FD, inheritable=False)
+    marshal.loads(marshal.dumps(("start", "", ["", ""], {"": ""}, "/", 1, 0)))  # noqa: S302
+    message, fds = passing.receive(orders)
+    if message is None:
+        os._exit(0)
+    orders.close()
+    _become(control, message, fds)
 
 
-def _become(
-    key: str,
-    argv: list[str],
-    env: dict[str, str],
-    cwd: str,
-    fds: list[int],
-    control: _socket.socket,
-) -> NoReturn:
-    """The child's steps, in the order the kernel wants: group before user, user before exec.
+def _leave_parent() -> None:
+    os.setsid()
+    syscalls.reset_signals()
+
+
+def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -> NoReturn:
+    """The child's steps, in the order the kernel wants: cgroup before memory, group before user, user before exec.
 
     What every box has alike (limits, no groups, no new privileges) the spawner set for itself, and it is inherited.
     """
+    _, key, argv, env, cwd, version, count = message
     step = "descriptors"
-    # parked above anything that is dup2'ed below; close-on-exec, so only 0 to len(fds) reach the program
-    said = _socket.socket(fileno=os.dup2(control.fileno(), _PARKED, inheritable=False))
+    # parked above anything that is dup2'ed below; close-on-exec, so only 0 to `count` reach the program
+    said = _socket.socket(fileno=os.dup2(control.fileno(), _HIGH_FD, inheritable=False))
     try:
+        if version == 1:
+            step = "cgroup"
+            # by a single-threaded process, into `tasks`, for itself: 50 us. Every other way, `cgroup.procs` above
+            # all, waits 5 to 16 ms for a grace period. On v2 the clone has placed it already (0.1 ms).
+            for tasks in fds[count:]:
+                os.write(tasks, b"0")
         null = os.open("/dev/null", os.O_RDONLY)
-        parked = [
-            os.dup2(fd, _PARKED + 1 + n, inheritable=False) for n, fd in enumerate([null, *fds])
+        high = [
+            os.dup2(fd, _HIGH_FD + 1 + n, inheritable=False)
+            for n, fd in enumerate([null, *fds[:count]])
         ]
-        for target, fd in enumerate(parked):
+        for target, fd in enumerate(high):
             os.dup2(fd, target)
-        syscalls.close_range(len(parked), _PARKED - 1)
-        syscalls.close_range(parked[-1] + 1, 0xFFFFFFFF)
-        step = "session"
-        os.setsid()
-        syscalls.reset_signals()
+        syscalls.close_range(len(high), _HIGH_FD - 1)
+        syscalls.close_range(high[-1] + 1, 0xFFFFFFFF)
         step = "user"
         os.setresgid(template.GID, template.GID, template.GID)
         os.setresuid(template.UID, template.UID, template.UID)

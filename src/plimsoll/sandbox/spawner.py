@@ -5,7 +5,7 @@ namespace, builds the root that boxes show, and then for each request clones pro
 its pid. It also tells when a box is gone. Forking costs time in proportion to the forker's memory (41 ms per GiB):
 this process stays at some 10 MB by loading nothing but the modules of this package that it needs.
 
-    -> ("box", id, spec) + fds [control, cgroup joins…]     <- ("box", id, pid) or ("refused", id, errno, text)
+    -> ("box", id, own network) + fd [control]              <- ("box", id, pid) or ("refused", id, errno, text)
                                                             <- ("gone", pid)
 """
 
@@ -110,8 +110,8 @@ def _tell_gone(plimsoll: _socket.socket) -> None:
 
 
 def _box(message: tuple[Any, ...], fds: list[int], plimsoll: _socket.socket, root: str) -> None:
-    _, number, spec = message
-    flags = _NAMESPACES | (syscalls.CLONE_NEWNET if spec["listen_port"] is not None else 0)
+    _, number, own_network = message
+    flags = _NAMESPACES | (syscalls.CLONE_NEWNET if own_network else 0)
     try:
         pid = syscalls.clone(flags)
     except OSError as error:
@@ -120,7 +120,7 @@ def _box(message: tuple[Any, ...], fds: list[int], plimsoll: _socket.socket, roo
         if pid == 0:
             plimsoll.close()
             control = _socket.socket(fileno=fds[0])
-            box_init.run(spec, control, fds[1:], root)
+            box_init.run(control, root, own_network=own_network)
         plimsoll.send(marshal.dumps(("box", number, pid)))
     for fd in fds:
         os.close(fd)
