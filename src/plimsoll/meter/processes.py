@@ -34,13 +34,13 @@ def command(pid: int) -> str:
         words = file.read().rstrip(b"\0").replace(b"\0", b" ")
     if words:
         return words.decode(errors="replace")
-    with open(f"/proc/{pid}/comm") as file:
+    with open(f"/proc/{pid}/comm", errors="replace") as file:  # any bytes, and cut after 15
         return file.read().strip()
 
 
 def _status_bytes(pid: int, field: str) -> int:
     try:
-        with open(f"/proc/{pid}/status") as file:
+        with open(f"/proc/{pid}/status", errors="replace") as file:  # the name is in it
             for line in file:
                 if line.startswith(f"{field}:"):
                     return int(line.split()[1]) << 10

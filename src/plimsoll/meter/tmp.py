@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LISTED_MAX = 200
 """Files that a report names; the largest and the most changed ones."""
+DEEPEST = 100
+"""Folders within folders that are walked; files further down count, but are not named."""
 _PAGE = 4096
 
 
@@ -30,7 +32,8 @@ class TmpMeter:
     def __init__(self, path: str, function: Function) -> None:
         self._function = function
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._previous: dict[str, int] = {}
+        self._previous: dict[str | int, int] = {}
+        """Sizes by path; by inode too, because deleted files may have had one name."""
 
     def close(self) -> None:
         """Lets the file system go."""
@@ -41,24 +44,20 @@ class TmpMeter:
         space = os.fstatvfs(self._fd)
         return (space.f_blocks - space.f_bfree) * space.f_frsize
 
-    def size(self) -> TmpUsage:
-        """How full it is, without files."""
-        return TmpUsage(self._function.tmp_backing, self._function.tmp_bytes, self.used_bytes())
-
     def look(self, pids: Callable[[], list[int]]) -> TmpUsage:
         """Names the files. `pids` is asked only if something is held open after deletion."""
         used = self.used_bytes()
-        allocated = dict(self._walk())
-        files = [
-            TmpFile(path, size, size - self._previous.get(path, 0))
-            for path, size in allocated.items()
-        ]
-        hidden = used - sum(allocated.values())
+        allocated: dict[str | int, int] = {}
+        files = []
+        for path, size, inode in self._walk():
+            allocated[path] = allocated[inode] = size
+            files.append(TmpFile(path, size, size - self._previous.get(path, 0)))
+        hidden = used - sum(file.bytes for file in files)
         if hidden >= _PAGE:
             deleted = _deleted_but_open(pids(), os.fstat(self._fd).st_dev)
-            for path, size, pid in deleted:
-                before = self._previous.get(f"{path} (deleted)", 0)
-                allocated[f"{path} (deleted)"] = size
+            for path, size, inode, pid in deleted:
+                allocated[inode] = size
+                before = self._previous.get(inode, 0)
                 files.append(TmpFile(path, size, size - before, True, pid, _command(pid)))
         self._previous = allocated
         files.sort(key=lambda file: (-abs(file.delta_bytes), -file.bytes))
@@ -67,20 +66,24 @@ class TmpMeter:
             self._function.tmp_backing, self._function.tmp_bytes, used, tuple(listed), len(files)
         )
 
-    def _walk(self) -> Iterator[tuple[str, int]]:
+    def _walk(self) -> Iterator[tuple[str, int, int]]:
+        """Path, allocated bytes and inode of each regular file."""
         seen: set[int] = set()
-        for folder, _, names, fd in os.fwalk(".", dir_fd=self._fd, onerror=None):
+        for folder, folders, names, fd in os.fwalk(".", dir_fd=self._fd, onerror=None):
+            if folder.count("/") >= DEEPEST:
+                folders.clear()
             for name in names:
                 with suppress(FileNotFoundError):
                     status = os.stat(name, dir_fd=fd, follow_symlinks=False)
                     if status.st_ino in seen or not stat.S_ISREG(status.st_mode):
                         continue  # a hard link counts once; folders and links hold no data pages
                     seen.add(status.st_ino)
-                    yield os.path.normpath(f"/tmp/{folder}/{name}"), status.st_blocks * 512
+                    path = os.path.normpath(f"/tmp/{folder}/{name}")
+                    yield _readable(path), status.st_blocks * 512, status.st_ino
 
 
-def _deleted_but_open(pids: list[int], device: int) -> Iterator[tuple[str, int, int]]:
-    """Path, allocated bytes and holder of each unlinked file of `/tmp` that some process still has open."""
+def _deleted_but_open(pids: list[int], device: int) -> Iterator[tuple[str, int, int, int]]:
+    """Path, allocated bytes, inode and holder of each unlinked file of `/tmp` that some process still has open."""
     seen: set[int] = set()
     for pid in pids:
         with suppress(OSError):
@@ -92,7 +95,12 @@ def _deleted_but_open(pids: list[int], device: int) -> Iterator[tuple[str, int, 
                         continue
                     seen.add(status.st_ino)
                     name = os.readlink(link).removesuffix(" (deleted)")
-                    yield name, status.st_blocks * 512, pid
+                    yield _readable(name), status.st_blocks * 512, status.st_ino, pid
+
+
+def _readable(path: str) -> str:
+    """A name may be any bytes; what is not UTF-8 is shown as `\\xff`, so that every report can be written."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _command(pid: int) -> str | None:

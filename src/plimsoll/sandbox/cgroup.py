@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from plimsoll.errors import HostCannot, LimitNotEnforced
 
@@ -22,8 +21,7 @@ PROCESSES_MAX = 1024
 PARENT = "plimsoll"
 
 
-@dataclass(frozen=True, slots=True)
-class Peak:
+class Peak(NamedTuple):
     """A high-water mark in bytes, and whether the kernel kept it or we sampled it."""
 
     bytes: int
@@ -128,15 +126,16 @@ def remove_tree(path: str, patience_s: float = 2.0) -> None:
             with suppress(OSError):
                 os.rmdir(folder)
         if os.path.isdir(path):
+            if time.monotonic() > deadline:
+                raise HostCannot(
+                    f"the cgroup {path} is still busy", mend=f"cat {path}/cgroup.procs; kill those"
+                )
             time.sleep(0.002)  # a dying process leaves its group when it is reaped
-        if time.monotonic() > deadline:
-            raise HostCannot(
-                f"the cgroup {path} is still busy", mend=f"cat {path}/cgroup.procs; kill those"
-            )
 
 
 def _kill_all(folder: str) -> None:
     with suppress(OSError), open(f"{folder}/cgroup.procs") as procs:
-        for pid in procs.read().split():
+        # 0 is a process of another pid namespace; to kill(2) it would be our own process group
+        for pid in filter(None, map(int, procs.read().split())):
             with suppress(ProcessLookupError):
-                os.kill(int(pid), 9)
+                os.kill(pid, 9)

@@ -50,5 +50,7 @@ def _map_locked(path: Path, length: int) -> int:
         address = _libc.mmap(None, length, _PROT_READ, _MAP_SHARED, file.fileno(), 0)
     if address == _FAILED or _libc.mlock(address, length) != 0:
         errno = ctypes.get_errno()
+        if address != _FAILED:
+            _libc.munmap(address, length)
         raise OSError(errno, f"the pages of {path} cannot be held: {os.strerror(errno)}")
     return int(address)

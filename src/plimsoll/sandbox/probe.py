@@ -1,6 +1,7 @@
 """What this host lets a box have: each check tried for real or read from the kernel, never assumed.
 
-Rule: a finding says fine, doubtful or broken, why, and for the last two the command that mends it.
+Rule: a finding says fine, doubtful or broken, why, and for the last two the command that mends it. `probe` asks
+the host; each answer is judged by a function that can be given any host's.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from plimsoll.sandbox.cgroup_host import this_host
+from plimsoll.sandbox.cgroup_host import CgroupHost, this_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,30 +37,37 @@ class Finding:
 
 def probe() -> list[Finding]:
     """All findings about this host, the ones without which nothing works first."""
+    host = this_host()
     return [
-        _root(),
-        _kernel(),
-        *_cgroups(),
+        rights(os.geteuid()),
+        kernel(platform.release(), platform.machine()),
+        *cgroups(host),
         _namespaces(),
-        _swap(),
-        _loop_devices(),
-        _core_pattern(),
+        swap(_read("/proc/swaps"), host),
+        loop_devices(there=os.path.exists("/dev/loop-control")),
+        core_pattern(_read("/proc/sys/kernel/core_pattern")),
     ]
 
 
-def _root() -> Finding:
-    if os.geteuid() == 0:
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def rights(uid: int) -> Finding:
+    """Root, or not."""
+    if uid == 0:
         return Finding("rights", "fine", "running as root")
     return Finding(
         "rights",
         "broken",
-        f"running as uid {os.geteuid()}: cgroups, mounts and namespaces need root",
+        f"running as uid {uid}: cgroups, mounts and namespaces need root",
         "sudo plimsoll …",
     )
 
 
-def _kernel() -> Finding:
-    release, machine = platform.release(), platform.machine()
+def kernel(release: str, machine: str) -> Finding:
+    """New enough, and of a known architecture; as uname(2) says them."""
     major, minor = (int(part) for part in release.split(".")[:2])
     if (major, minor) < _KERNEL_NEEDED:
         return Finding(
@@ -73,8 +83,8 @@ def _kernel() -> Finding:
     return Finding("kernel", "fine", f"Linux {release} on {machine}")
 
 
-def _cgroups() -> Iterator[Finding]:
-    host = this_host()
+def cgroups(host: CgroupHost) -> Iterator[Finding]:
+    """What can be limited, and whose peaks are reported. Looks into the group tree of version 2."""
     if host.version is None:
         yield Finding(
             "memory limit",
@@ -114,7 +124,9 @@ def _peak_is_resettable(root: str | None) -> bool:
         return False
     for folder, _, names in os.walk(root):
         if "memory.peak" in names:
-            return os.access(f"{folder}/memory.peak", os.W_OK)
+            with suppress(FileNotFoundError):  # the group has just gone
+                # the mode, not access(2): root may write anything until the kernel is asked
+                return bool(os.stat(f"{folder}/memory.peak").st_mode & stat.S_IWUSR)
     return False
 
 
@@ -143,12 +155,10 @@ def _may_unshare() -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-def _swap() -> Finding:
-    with open("/proc/swaps") as file:
-        swaps = file.read().splitlines()[1:]
-    if not swaps:
+def swap(swaps: str, host: CgroupHost) -> Finding:
+    """Whether environments can be shut out of what `/proc/swaps` lists."""
+    if not swaps.splitlines()[1:]:
         return Finding("swap", "fine", "the host has none")
-    host = this_host()
     if host.version == 1 and not os.path.exists(
         f"{host.v1_roots['memory']}/memory.memsw.limit_in_bytes"
     ):
@@ -161,8 +171,9 @@ def _swap() -> Finding:
     return Finding("swap", "fine", "the host has swap; environments are shut out of it")
 
 
-def _loop_devices() -> Finding:
-    if os.path.exists("/dev/loop-control"):
+def loop_devices(*, there: bool) -> Finding:
+    """Whether /dev/loop-control exists."""
+    if there:
         return Finding("loop devices", "fine", "there (nothing needs them yet)")
     return Finding(
         "loop devices",
@@ -172,14 +183,14 @@ def _loop_devices() -> Finding:
     )
 
 
-def _core_pattern() -> Finding:
-    with open("/proc/sys/kernel/core_pattern") as file:
-        pattern = file.read().strip()
+def core_pattern(text: str) -> Finding:
+    """Where the kernel puts core dumps: a file where the process is, or a program on the host."""
+    pattern = text.strip()
     if pattern.startswith("|"):
         return Finding(
             "core dumps",
             "doubtful",
-            f"the kernel pipes them to {pattern.split()[0][1:]} on the host; on AWS they fill /tmp",
+            f"the kernel pipes them to {pattern[1:].split()[0]} on the host; on AWS they fill /tmp",
             "sysctl kernel.core_pattern=/tmp/core.%e.%p",
         )
     return Finding("core dumps", "fine", f"core_pattern is {pattern}")

@@ -41,7 +41,8 @@ def run_folder(remove_cgroups: Callable[[str], None], parent: Path = RUN_ROOT) -
     folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
     # locked before it carries its final name: a sweeper never sees it without an owner
     making = parent / f".{folder.name}"
-    making.mkdir(mode=0o711)
+    # with its parents: a run that ended meanwhile may have taken them away
+    making.mkdir(mode=0o711, parents=True)
     lock = os.open(making / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     making.rename(folder)
