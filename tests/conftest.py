@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_report() -> Callable[..., Report]:
     """A report of a plain warm invocation, with what the test cares about put in."""
 

@@ -6,6 +6,8 @@ leaves nothing behind. Limits: DG/gettingstarted-limits (facts sheet F2); texts:
 
 from __future__ import annotations
 
+import errno
+import lzma
 import os
 import shutil
 import stat
@@ -13,11 +15,21 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from plimsoll.errors import CallerError
+from plimsoll.errors import CallerError, HostCannot
 
 UNZIPPED_LIMIT_BYTES = 262_144_000
 ENTRIES_MAX = 100_000
 _CHUNK_BYTES = 1 << 20
+# what zipfile and its decompressors raise for bytes that are no zip, found by feeding them damaged ones
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    IndexError,
+)
 
 
 def extract(
@@ -30,14 +42,19 @@ def extract(
     """Unpacks into `into`, which must not exist yet; modes are kept. Gives the bytes unpacked.
 
     Raises `CallerError` naming the entry for a broken or encrypted zip, an absolute path, `..`, a link that leads
-    out, a special file, two entries in one place, or more than the limits allow.
+    out, a special file, two entries in one place, or more than the limits allow; `HostCannot` for a full disk.
     """
     into.mkdir(parents=True)
     try:
         with zipfile.ZipFile(archive) as opened:
             return _extract(opened, into, limit_bytes, entries_max)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*_BROKEN, OSError) as error:
         shutil.rmtree(into)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise HostCannot(
+                f"{archive} cannot be unpacked into {into}: {error.strerror}",
+                mend="free some space there",
+            ) from error
         raise CallerError(
             f"{archive}: Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"
         ) from error
@@ -51,6 +68,7 @@ def _extract(opened: zipfile.ZipFile, into: Path, limit_bytes: int, entries_max:
     if len(entries) > entries_max:
         raise CallerError(f"the zip has {len(entries)} entries; at most {entries_max} are unpacked")
     unpacked = 0
+    links: list[Path] = []
     for entry in entries:
         target = into / _safe_name(entry.filename)
         _refuse_taken(target, into, entry)
@@ -59,11 +77,15 @@ def _extract(opened: zipfile.ZipFile, into: Path, limit_bytes: int, entries_max:
         if entry.is_dir():
             target.mkdir(exist_ok=True)
         elif kind == stat.S_IFLNK:
-            unpacked += _link(opened, entry, target, into)
+            _link(opened, entry, target)
+            links.append(target)
         elif kind in {0, stat.S_IFREG}:
             unpacked += _file(opened, entry, target, limit_bytes - unpacked)
         else:
-            raise CallerError(f"the zip's entry {entry.filename} is a special file; only files are")
+            raise CallerError(
+                f"the zip's entry {entry.filename} is a special file; a package has files, folders and links"
+            )
+    _refuse_leading_out(links, into)
     return unpacked
 
 
@@ -86,19 +108,25 @@ def _refuse_taken(target: Path, into: Path, entry: zipfile.ZipInfo) -> None:
             raise CallerError(
                 f"the zip's entry {entry.filename} lies below another that is no folder"
             )
-    if target != into and (target.is_symlink() or (target.exists() and not entry.is_dir())):
+    if target.is_symlink() or (target.exists() and not (entry.is_dir() and target.is_dir())):
         raise CallerError(f"the zip has two entries for {entry.filename}")
 
 
-def _link(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, into: Path) -> int:
+def _link(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
     if entry.file_size > 4096:
         raise CallerError(f"the zip's link {entry.filename} is longer than a path can be")
-    leads_to = opened.read(entry).decode(errors="surrogateescape")
-    lands = os.path.normpath(os.path.join(target.parent, leads_to))
-    if os.path.isabs(leads_to) or not Path(lands).is_relative_to(into):
-        raise CallerError(f"the zip's link {entry.filename} -> {leads_to} leads out of the package")
-    target.symlink_to(leads_to)
-    return 0
+    target.symlink_to(opened.read(entry).decode(errors="surrogateescape"))
+
+
+def _refuse_leading_out(links: list[Path], into: Path) -> None:
+    """Judged when all are there: each of `a -> ..` and `b -> a/..` stays inside alone, and together they do not."""
+    root = os.path.realpath(into)
+    for link in links:
+        leads_to = os.readlink(link)
+        if os.path.isabs(leads_to) or not Path(os.path.realpath(link)).is_relative_to(root):
+            raise CallerError(
+                f"the zip's link {link.relative_to(into)} -> {leads_to} leads out of the package"
+            )
 
 
 def _file(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left_bytes: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -28,7 +29,7 @@ def read_event(argument: str | None, stdin: BinaryIO) -> bytes:
         except OSError as error:
             raise CallerError(f"the event file {name}: {error.strerror}") from error
     else:
-        name, raw = "--event", argument.encode()
+        name, raw = "--event", os.fsencode(argument)
     if len(raw) > EVENT_LIMIT_BYTES:
         raise CallerError(
             f"the event is {len(raw)} bytes; Lambda takes {EVENT_LIMIT_BYTES} (RequestTooLargeException)"
@@ -39,16 +40,19 @@ def read_event(argument: str | None, stdin: BinaryIO) -> bytes:
 
 def _check(name: str, raw: bytes) -> None:
     try:
-        json.loads(raw, parse_constant=_refuse_constant)
+        # decoded here, since json itself would also take UTF-16; numbers of any length, since they are passed on
+        json.loads(raw.decode(), parse_constant=_refuse_constant, parse_int=str)
     except UnicodeDecodeError as error:
         raise CallerError(f"{name} is not UTF-8: byte {error.start}") from error
     except json.JSONDecodeError as error:
-        line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
+        line = error.doc.split("\n")[error.lineno - 1]
         start = max(0, error.colno - 40)
         raise CallerError(
             f"{name} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}\n"
             f"  {line[start : start + 72]}\n  {' ' * (error.colno - 1 - start)}^"
         ) from error
+    except RecursionError as error:
+        raise CallerError(f"{name} is nested too deeply") from error
 
 
 def _refuse_constant(constant: str) -> NoReturn:

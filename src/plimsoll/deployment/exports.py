@@ -40,12 +40,16 @@ def _python(text: str) -> Exports:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names[node.name] = True
         elif isinstance(node, ast.Assign):
-            names |= {t.id: True for t in node.targets if isinstance(t, ast.Name)}
+            bound = [part for target in node.targets for part in ast.walk(target)]  # a, b = …
+            stored = [part for part in bound if isinstance(part, ast.Name)]
+            names |= {part.id: True for part in stored if isinstance(part.ctx, ast.Store)}
+            complete &= not any(isinstance(part, ast.Subscript) for part in bound)  # globals()[…] =
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names[node.target.id] = True
         elif isinstance(node, ast.ImportFrom | ast.Import):
-            names |= {(alias.asname or alias.name): True for alias in node.names}
-            complete &= "*" not in names
+            imported = [alias.asname or alias.name.split(".")[0] for alias in node.names]
+            names |= dict.fromkeys((name for name in imported if name != "*"), True)
+            complete &= "*" not in imported
         elif not isinstance(node, ast.Expr):
             complete = False  # an if or a try may define more
     return Exports(tuple(names), complete)
@@ -58,17 +62,21 @@ _ASSIGNED = re.compile(r"(?:\bmodule\s*\.\s*)?\bexports\s*\.\s*([A-Za-z_$][\w$]*
 _DECLARED = re.compile(
     r"\bexport\s+(?:async\s+)?(?:const|let|var|class|function\s*\*?)\s+([A-Za-z_$][\w$]*)"
 )
+_DEFAULT = re.compile(r"\bexport\s+(default)\b")
 _LISTED = re.compile(r"\bexport\s*\{([^}]*)\}|\bmodule\s*\.\s*exports\s*=\s*\{([^{}]*)\}")
 _UNSURE = re.compile(
     r"\bexports\s*\[|\bexport\s*\*|\bmodule\s*\.\s*exports\s*=(?!\s*\{[^{}]*\})|\bObject\s*\.\s*"
-    r"(?:assign|definePropert)|\b__export|\.\.\."
+    r"(?:assign|definePropert)|\b__export|\.\.\.|\bexport\s+(?:const|let|var)\s*[\[{]|"
+    r"=\s*(?:module\s*\.\s*)?exports\b(?!\s*\.)"
 )
 
 
 def _javascript(text: str) -> Exports:
     bare = _COMMENT_OR_STRING.sub(lambda m: '""' if m[0][0] in "\"'`" else " ", text)
     found = [
-        (m.start(), m[1]) for pattern in (_ASSIGNED, _DECLARED) for m in pattern.finditer(bare)
+        (m.start(), m[1])
+        for pattern in (_ASSIGNED, _DECLARED, _DEFAULT)
+        for m in pattern.finditer(bare)
     ]
     for listed in _LISTED.finditer(bare):
         for item in (listed[1] or listed[2] or "").split(","):
@@ -76,7 +84,7 @@ def _javascript(text: str) -> Exports:
             name = re.sub(r"^async\b|\(.*", "", name.strip()).strip()
             if re.fullmatch(r"[A-Za-z_$][\w$]*", name):
                 found.append((listed.start(), name))
-    names = dict.fromkeys(name for _, name in sorted(found))
+    names = dict.fromkeys(name for _, name in sorted(found, key=lambda item: item[0]))
     return Exports(tuple(names), complete=bool(names) and _UNSURE.search(bare) is None)
 
 

@@ -39,8 +39,19 @@ def merge_layers(layers: Sequence[Path], code: Path, staging: Path) -> Path | No
             raise CallerError(
                 f"Unzipped size must be smaller than {UNZIPPED_LIMIT_BYTES} bytes (code and layers)"
             )
+        _make_way(source, merged)
         shutil.copytree(source, merged, symlinks=True, dirs_exist_ok=True)
     return merged
+
+
+def _make_way(source: Path, merged: Path) -> None:
+    """Takes away what `source` overwrites: a copy onto a link would be written to where that leads."""
+    for path in source.rglob("*"):
+        there = merged / path.relative_to(source)
+        if there.is_symlink() or there.is_file():
+            there.unlink()
+        elif there.is_dir() and (path.is_symlink() or not path.is_dir()):
+            shutil.rmtree(there)
 
 
 def _size_bytes(folder: Path) -> int:

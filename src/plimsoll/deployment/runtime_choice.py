@@ -24,6 +24,7 @@ def choose_runtime(package: Package, requested: str | None, installed: Sequence[
     if requested is not None:
         return requested
     files = [package.root / package.entry] if package.entry else sorted(package.root.iterdir())
+    files = [path for path in files if path.is_file()]  # a folder may be called chart.js
     endings = {path.suffix for path in files}
     if endings & {".js", ".mjs", ".cjs"}:
         callbacks = any(

@@ -53,7 +53,8 @@ def judge(reports: Sequence[Report]) -> Verdict:
         return _not_growing(warm, slopes)
     causes = _causes(growing, warm)
     growth = sum(cause.growth_bytes_per_invocation for cause in causes)
-    until, limit = _forecast(warm, growth, slopes["tmp"], killed_at)
+    lasting = sum(cause.growth_bytes_per_invocation for cause in causes if cause.kind != "cache")
+    until, limit = _forecast(warm, lasting, slopes["tmp"], killed_at)
     kind = causes[0].kind
     return Verdict(
         kind=kind,
@@ -100,7 +101,8 @@ def _not_growing(warm: Sequence[Report], slopes: Mapping[str, float]) -> Verdict
         if levelled
         else "Nothing grows from one warm invocation to the next."
     )
-    return Verdict(kind, 0.0, (), None, None, min(0.95, 0.5 + 0.05 * len(warm)), advice)
+    confidence = round(min(0.95, 0.5 + 0.05 * len(warm)), 2)
+    return Verdict(kind, 0.0, (), None, None, confidence, advice)
 
 
 def _inconclusive(warm: int, killed_at: int | None) -> Verdict:
@@ -127,7 +129,8 @@ def _causes(growing: Mapping[str, float], warm: Sequence[Report]) -> tuple[Cause
         elif part == "anon":
             evidence = _processes(warm)
         causes.append(Cause(kind, slope, evidence))
-    return tuple(sorted(causes, key=lambda cause: -cause.growth_bytes_per_invocation))
+    # page cache comes last: a verdict of `cache` says that nothing else grows
+    return tuple(sorted(causes, key=lambda c: (c.kind == "cache", -c.growth_bytes_per_invocation)))
 
 
 def pattern_of(path: str) -> str:
@@ -186,7 +189,7 @@ def _forecast(
 ) -> tuple[int | None, Limit | None]:
     """The first invocation, counted in one environment, that no longer fits, and what it hits.
 
-    Observed where it was observed. Page cache can be reclaimed, so it is not what a kill is reckoned from.
+    Observed where it was observed. Page cache can be reclaimed, so its growth is not what a kill is reckoned from.
     """
     if killed_at is not None:
         return killed_at, "memory"

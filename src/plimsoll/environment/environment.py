@@ -27,7 +27,8 @@ from plimsoll.meter import Meter
 from plimsoll.model import Completed, LogEvent, Outcome, Report
 from plimsoll.records import billed_ms, log_stream_name, text
 from plimsoll.runtime_api import Delivery, Over, RuntimeApi
-from plimsoll.sandbox.box import LISTEN_PORT, BoxSpec
+from plimsoll.sandbox.box import BoxSpec
+from plimsoll.sandbox.box_init import LISTEN_PORT
 
 if TYPE_CHECKING:
     from plimsoll.meter import Measurement

@@ -58,13 +58,15 @@ def parse_v2(stat: bytes, usage: bytes) -> CgroupMemory:
 
 
 # One search each, in the order in which the kernel has always printed them: this is on the invoke path, and the whole
-# file as a mapping takes ten times as long.
+# file as a mapping takes ten times as long. What stands between them comes with kernel and configuration: rss_huge,
+# vmalloc (5.18), zswap (5.19); there may be nothing.
 _V1 = re.compile(
-    rb"\ntotal_cache (\d+)\ntotal_rss (\d+)\n.*?\ntotal_shmem (\d+)\ntotal_mapped_file (\d+)\n",
+    rb"\ntotal_cache (\d+)\ntotal_rss (\d+)\n(?:.*?\n)??total_shmem (\d+)\ntotal_mapped_file (\d+)\n",
     re.DOTALL,
 )
 _V2 = re.compile(
-    rb"^anon (\d+)\nfile (\d+)\n(?:kernel (\d+)\n)?.*?\nsock (\d+)\n.*?\nshmem (\d+)\n.*?\nfile_mapped (\d+)\n",
+    rb"^anon (\d+)\nfile (\d+)\n(?:kernel (\d+)\n)?(?:.*?\n)??sock (\d+)\n"
+    rb"(?:.*?\n)??shmem (\d+)\n(?:.*?\n)??file_mapped (\d+)\n",
     re.DOTALL,
 )
 

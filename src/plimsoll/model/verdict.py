@@ -53,7 +53,7 @@ class Verdict:
     kind: Kind
     growth_bytes_per_invocation: float
     causes: tuple[Cause, ...]
-    """Largest share first."""
+    """Largest share first; page cache, which is harmless, last."""
     invocations_until_limit: int | None
     """The number, counted from 1 in a fresh environment, of the first invocation that does not fit any more."""
     limit: Limit | None

@@ -56,7 +56,7 @@ _HEAD = re.compile(
     r"(?P<kind>INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT|START|END|REPORT|EXTENSION|TELEMETRY)\b"
 )
 _TIMED_OUT = re.compile(
-    r"(?:\S+Z\s+)?(?P<id>[0-9a-f-]{36}) (?P<text>Task timed out after (?P<s>[\d.]+) seconds)"
+    r"(?:\S+Z\s+)?(?P<id>[0-9a-f-]{36}) (?P<text>Task timed out after (?P<s>\d+(?:\.\d+)?) seconds)"
 )
 _EXITED = re.compile(
     r"RequestId: (?P<id>[0-9a-f-]{36})\s+(?:Error: )?"
@@ -96,7 +96,10 @@ def parse(message: str) -> Record | None:
     head = _HEAD.match(message)
     if head is None:
         return _old_error(message)
-    named, more = _fields(message[head.end() :].strip())
+    try:
+        named, more = _fields(message[head.end() :].strip())
+    except (ValueError, IndexError):
+        return None  # an application line that has the word and a name, but no figure
     if not named and not more:
         return None  # an application line that begins with the word
     return Record(kind=RecordKind(head["kind"]), more=more, **named)  # type: ignore[arg-type]
@@ -107,16 +110,16 @@ def _fields(text: str) -> tuple[dict[str, object], dict[str, str]]:
     more: dict[str, str] = {}
     pieces = _FIELD.split(text)[1:]
     for name, raw in zip(pieces[::2], pieces[1::2], strict=True):
-        value = raw.strip()
+        value, *unknowns = raw.strip().split("\t")
         if name in _NUMBERS:
             named[_NUMBERS[name]] = float(value.split()[0])
         elif name in _SIZES:
             named[_SIZES[name]] = int(value.split()[0])
         elif name in _WORDS:
-            named[_WORDS[name]] = value.split("\t")[0]
+            named[_WORDS[name]] = value
         else:
             more[name] = value
-        for unknown in value.split("\t")[1:]:
+        for unknown in unknowns:
             key, colon, rest = unknown.partition(": ")
             if colon:
                 more[key] = rest.strip()

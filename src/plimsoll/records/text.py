@@ -31,8 +31,8 @@ def billed_ms(duration_ms: float, init_ms: float | None) -> int:
     >>> billed_ms(3.10, 542.01)
     546
     """
-    # rounded to the printed precision first, or 3.0000001 would be billed as 4
-    return math.ceil(round(duration_ms + (init_ms or 0.0), 2))
+    # both as they are printed, or 3.0000001 would be billed as 4, and the line would not add up for its reader
+    return math.ceil(round(round(duration_ms, 2) + round(init_ms or 0.0, 2), 2))
 
 
 def init_start(runtime_version: str, arn: str) -> str:

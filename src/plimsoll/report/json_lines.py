@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from plimsoll.model import Cause, Completed, Evidence, Report, TmpFile, Verdict
@@ -52,11 +52,17 @@ def verdict_object(verdict: Verdict) -> dict[str, object]:
 
 
 def parsed_response(payload: bytes) -> object:
-    """The payload as JSON; as text where it is none."""
+    """The payload as JSON; as text where it is none, or nested deeper than Python follows."""
+    text = payload.decode(errors="replace")
     try:
-        return json.loads(payload)
-    except ValueError:
-        return payload.decode(errors="replace")
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    """NaN and Infinity are Python's, and would be no JSON in our own line either."""
+    raise ValueError(constant)
 
 
 def _memory(report: Report) -> dict[str, object]:

@@ -19,15 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from plimsoll.errors import HostCannot, PlatformError
 from plimsoll.sandbox import passing, spawner
-from plimsoll.sandbox.box_init import LISTEN_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from plimsoll.sandbox.cgroup import Cgroup
-
-__all__ = ["LISTEN_PORT", "Box", "BoxSpec", "Process", "ProcessEnd", "Spawner"]
 
 _RESTOCK_S = 0.02
 """How long after a blank box was used the next one is made: not while the first is starting its runtime."""

@@ -1,0 +1,125 @@
+"""What PATH names becomes the folder that is /var/task."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plimsoll.deployment import Package, resolve
+from plimsoll.errors import CallerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def refusal(path: Path) -> tuple[str, str | None]:
+    """What `resolve` says against a path, and what mends it."""
+    with pytest.raises(CallerError) as caught:
+        resolve(path, path.parent / "staging")
+    return caught.value.message, caught.value.mend
+
+
+def test_folder(tmp_path: Path) -> None:
+    """A folder is used where it is, under its own name."""
+    folder = tmp_path / "my-function"
+    folder.mkdir()
+    (folder / "index.js").touch()
+    staging = tmp_path / "staging"
+    assert Package(folder, "my-function", None) == resolve(folder, staging)
+    assert not staging.exists()
+
+
+@pytest.mark.parametrize("name", ["index.js", "index.mjs", "index.cjs", "app.py"])
+def test_file(tmp_path: Path, name: str) -> None:
+    """A handler's file is deployed alone, readable for the function, and named as the entry."""
+    (tmp_path / name).write_text("code")
+    (tmp_path / name).chmod(0o600)
+    (tmp_path / "secret.txt").touch()
+    stem = name.split(".")[0]
+    package = resolve(tmp_path / name, tmp_path / "staging")
+    assert Package(tmp_path / f"staging/task-{stem}", stem, name) == package
+    assert [path.name for path in package.root.iterdir()] == [name]
+    assert (package.root / name).read_text() == "code"
+    assert (package.root / name).stat().st_mode & 0o044 == 0o044
+
+
+def test_zip(tmp_path: Path) -> None:
+    """A zip is unpacked, and its folders let the function's user in."""
+    with zipfile.ZipFile(tmp_path / "f.zip", "w") as opened:
+        folder = zipfile.ZipInfo("lib/")
+        folder.external_attr = 0o700 << 16
+        opened.writestr(folder, "")
+        opened.writestr("lib/x.js", "x")
+        opened.writestr("index.js", "code")
+    package = resolve(tmp_path / "f.zip", tmp_path / "staging")
+    assert Package(tmp_path / "staging/task-f", "f", None) == package
+    assert (package.root / "index.js").read_text() == "code"
+    modes = [(package.root / name).stat().st_mode & 0o777 for name in ("", "lib")]
+    assert modes == [0o755, 0o755]
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("my.func.js", "my-func"),
+        ("über uns.py", "-ber-uns"),
+        ("a_b-C9.js", "a_b-C9"),
+        ("x" * 80 + ".js", "x" * 64),
+    ],
+)
+def test_function_name(tmp_path: Path, name: str, function: str) -> None:
+    """The default name has AWS's alphabet and length."""
+    (tmp_path / name).touch()
+    assert function == resolve(tmp_path / name, tmp_path / "staging").name
+
+
+def test_missing(tmp_path: Path) -> None:
+    """A path that is not there is told with what a path may be."""
+    assert refusal(tmp_path / "no.js") == (
+        f"{tmp_path}/no.js: No such file or directory; PATH is a handler's file, a folder, or a zip",
+        None,
+    )
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    """An empty folder has no code."""
+    (tmp_path / "f").mkdir()
+    assert refusal(tmp_path / "f") == (f"{tmp_path}/f is empty: there is no code to run", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "index.ts",
+            "unknown kind of file; a handler's file ends in .js, .mjs, .cjs, .py, a package in .zip",
+        ),
+        ("bootstrap", "custom runtimes (provided.al2023) are not supported yet"),
+    ],
+)
+def test_unknown_kind(tmp_path: Path, name: str, message: str) -> None:
+    """A file that no runtime here takes is refused with those that some does."""
+    (tmp_path / name).touch()
+    assert refusal(tmp_path / name) == (f"{tmp_path / name}: {message}", None)
+
+
+@pytest.mark.parametrize(("inner", "mode"), [("index.js", 0o600), ("lib", 0o700), (".", 0o754)])
+def test_unreadable(tmp_path: Path, inner: str, mode: int) -> None:
+    """What the function's unprivileged user could not read, on AWS neither, is refused before it starts."""
+    folder = tmp_path / "f"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "index.js").touch()
+    (folder / inner).chmod(mode)
+    assert refusal(folder) == (
+        f"{folder / inner} cannot be read by the function's user (mode {mode:04o}); so it is on AWS",
+        f"chmod -R o+rX {folder}",
+    )
+
+
+def test_a_dangling_link_is_no_obstacle(tmp_path: Path) -> None:
+    """A link in the code is not followed when the folder is looked over."""
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f/gone").symlink_to("nowhere")
+    assert resolve(tmp_path / "f", tmp_path / "staging").root == tmp_path / "f"

@@ -1,0 +1,92 @@
+"""The table on the terminal: a row an invocation, plain where it is no terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from plimsoll.model import MemoryBreakdown
+from plimsoll.report import LiveTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plimsoll.model import Completed
+
+MIB = 1 << 20
+HEAD = [
+    "f  nodejs20.x",
+    "   #   duration     init    used   heap   /tmp  files  other  of the limit",
+]
+ROW = "   1     3.0 ms               60   20.0    0.0   40.0    0.0  ██████░░░░░░ 47%"
+FOOT = (
+    "MB. used: Max Memory Used, by the kernel; accounting: shared; /tmp on tmpfs; "
+    "files: page cache of runtime and code"
+)
+
+
+def printed(*run: Completed) -> list[str]:
+    """What a table of this run prints where there are no colours."""
+    console = Console(file=io.StringIO(), width=200, highlight=False, soft_wrap=True)
+    with LiveTable("f  nodejs20.x", console) as table:
+        for completed in run:
+            table.add(completed)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_a_run(make_completed: Callable[..., Completed]) -> None:
+    """Title, heads, a row, and a footer that names where the figures come from."""
+    assert printed(make_completed()) == [*HEAD, ROW, FOOT]
+
+
+def test_nothing_was_invoked() -> None:
+    """A run that broke off before its first row has no footer."""
+    assert printed() == HEAD
+
+
+def test_every_part_is_in_the_row(make_completed: Callable[..., Completed]) -> None:
+    """Parts without a column of their own are added up under `other`; init stands where there was one."""
+    split = MemoryBreakdown(10 * MIB, 20 * MIB, MIB, 40 * MIB, 2 * MIB, 4 * MIB)
+    row = printed(make_completed(split=split, init_duration_ms=110.1, invocation=12))[2]
+    assert row.split()[:10] == ["12", "3.0", "ms", "110", "ms", "77", "10.0", "20.0", "40.0", "7.0"]
+
+
+@pytest.mark.parametrize(
+    ("used_mib", "bar"),
+    [
+        (1, "░░░░░░░░░░░░ 1%"),
+        (64, "██████░░░░░░ 50%"),
+        (128, "████████████ 100%"),
+        (160, "████████████ 125%"),
+    ],
+)
+def test_bar(make_completed: Callable[..., Completed], used_mib: int, bar: str) -> None:
+    """The bar is the share of the limit, and never longer than full."""
+    row = printed(make_completed(split=MemoryBreakdown(anon_bytes=used_mib * MIB)))[2]
+    assert bar == " ".join(row.split()[-2:])
+
+
+@pytest.mark.parametrize(
+    ("payload", "line"),
+    [
+        (b'{"errorMessage":"no","errorType":"E"}', "     E: no"),
+        (b'{"errorType":"E"}', "     E: "),
+        (b"[1]", "     E: [1]"),
+        (b"[bold]no[/]", "     E: [bold]no[/]"),
+        (b'{"errorMessage":"' + b"x" * 301 + b'"}', "     E: " + "x" * 300),
+    ],
+)
+def test_failure(make_completed: Callable[..., Completed], payload: bytes, line: str) -> None:
+    """A failure's type and message stand below its row, as they are, a long one cut."""
+    lines = printed(make_completed(payload, status="error", error_type="E"))
+    assert [*HEAD, ROW, line, FOOT] == lines
+
+
+def test_new_environment(make_completed: Callable[..., Completed]) -> None:
+    """Where an environment was replaced, that is said between the rows."""
+    lines = printed(make_completed(), make_completed(), make_completed(log_stream="other"))
+    assert lines[2:6] == [ROW, ROW, "     a new environment, with an empty /tmp", ROW]

@@ -1,0 +1,55 @@
+"""The verdict in plain words."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from plimsoll.model import Cause, Evidence, Kind, Verdict
+from plimsoll.report import verdict_words
+from plimsoll.report.words import headline
+from tests.unit.report.conftest import LEAK, MIB
+
+
+@pytest.mark.parametrize(
+    ("kind", "growth", "confidence", "words"),
+    [
+        ("none", 0.0, 0.85, "No growth (confidence 85%)"),
+        ("plateau", 0.0, 0.9, "Grew, then stopped (confidence 90%)"),
+        ("tmp", 10.0 * MIB, 0.92, "/tmp grows by 10.0 MB per invocation (confidence 92%)"),
+        ("heap", 80.0 * 1024, 0.5, "The heap grows by 80 KB per invocation (confidence 50%)"),
+        ("inconclusive", 0.0, 0.0, "Inconclusive"),
+    ],
+)
+def test_headline(kind: Kind, growth: float, confidence: float, words: str) -> None:
+    """What, how fast where it grows, and how sure where that is known."""
+    assert words == headline(Verdict(kind, growth, (), None, None, confidence, ""))
+
+
+@pytest.mark.parametrize("kind", [k for k in get_args(Kind) if k not in {"processes", "extension"}])
+def test_every_kind_has_words(kind: Kind) -> None:
+    """No kind that is judged today is printed as its bare identifier."""
+    assert headline(Verdict(kind, 0.0, (), None, None, 0.0, "")) != kind
+
+
+def test_verdict_words() -> None:
+    """Headline, a line for each cause with its first evidence, and the advice as a sentence."""
+    assert verdict_words(LEAK) == (
+        "Verdict: /tmp grows by 10.0 MB per invocation (confidence 92%)\n"
+        "  tmp        10.0 MB per invocation   /tmp/test\n"
+        "  Not a heap leak: /tmp/test grows."
+    )
+
+
+def test_causes_without_a_path() -> None:
+    """A process is named by its command; a cause without evidence ends at its growth."""
+    heap = Cause("heap", 2.0 * MIB, (Evidence(2.0 * MIB, command="node"),))
+    verdict = Verdict(
+        "heap", 3.0 * MIB, (heap, Cause("kernel", 1.0 * MIB)), 9, "memory", 0.5, "do."
+    )
+    assert verdict_words(verdict).splitlines()[1:] == [
+        "  heap        2.0 MB per invocation   node",
+        "  kernel      1.0 MB per invocation",
+        "  Do.",
+    ]
