@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from plimsoll.deployment.archive import UNZIPPED_LIMIT_BYTES, extract
+from plimsoll.deployment.package import open_folders
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def merge_layers(layers: Sequence[Path], code: Path, staging: Path) -> Path | No
             )
         _make_way(source, merged)
         shutil.copytree(source, merged, symlinks=True, dirs_exist_ok=True)
+    open_folders(merged)
     return merged
 
 

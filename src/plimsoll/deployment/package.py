@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = (".js", ".mjs", ".cjs", ".py")
+_SAY_NOTHING = {"index", "app", "main", "handler", "lambda_function"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,15 @@ def resolve(path: Path, staging: Path) -> Package:
     if path.suffix == ".zip":
         root = staging / f"task-{name}"
         extract(path, root)
-        _open_up(root)
+        open_folders(root)
+        _refuse_unreadable(root)
         return Package(root, name, None)
     if path.suffix in KINDS:
         root = staging / f"task-{name}"
         root.mkdir(parents=True)
         shutil.copyfile(path, root / path.name)
-        _open_up(root)
+        (root / path.name).chmod(0o644)
+        open_folders(root)
         return Package(root, name, path.name)
     if path.name == "bootstrap":
         raise CallerError(f"{path}: custom runtimes (provided.al2023) are not supported yet")
@@ -64,8 +67,11 @@ def resolve(path: Path, staging: Path) -> Package:
 
 
 def _function_name(path: Path) -> str:
-    """AWS's alphabet and length for a function's name."""
-    stem = path.resolve().stem if path.is_file() else path.resolve().name
+    """In AWS's alphabet and length; for a file of a usual name its folder's, which says more."""
+    path = path.resolve()
+    stem = path.stem if path.is_file() else path.name
+    if path.is_file() and stem in _SAY_NOTHING:
+        stem = path.parent.name
     return re.sub(r"[^a-zA-Z0-9_-]", "-", stem)[:64] or "function"
 
 
@@ -83,10 +89,7 @@ def _refuse_unreadable(root: Path) -> None:
             )
 
 
-def _open_up(root: Path) -> None:
-    """Folders of ours must let the function's user in; files keep the modes that they came with."""
+def open_folders(root: Path) -> None:
+    """Folders that we made must let the function's user in; files keep the modes that they came with, as on AWS."""
     for folder, _, _ in os.walk(root):
         os.chmod(folder, 0o755)  # noqa: S103  read-only for the function all the same
-    for path in root.iterdir():
-        if path.is_file() and not path.is_symlink():
-            path.chmod(path.stat().st_mode | 0o044)

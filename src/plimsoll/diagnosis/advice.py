@@ -62,7 +62,7 @@ def advise(causes: Sequence[Cause], last: Report, until: int | None, limit: Limi
         what = main.evidence[0].path or what
     said = [f"{what} grows {megabytes(main.growth_bytes_per_invocation)} per invocation"]
     if in_tmp and not any(cause.kind == "heap" for cause in causes):
-        said[0] = f"not a heap leak: {said[0]}"
+        said.insert(0, "not a heap leak")
     if until is not None and limit == "memory":
         said.append(f"at {last.memory_size_mib} MB the {ordinal(until)} invocation is killed")
     if in_tmp:

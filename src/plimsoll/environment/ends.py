@@ -25,21 +25,24 @@ if TYPE_CHECKING:
     from plimsoll.sandbox.box import ProcessEnd
 
 _CORE_DUMPED = 0x80
-# Go's names of the signals, as the emulator's exec.ExitError prints them
+# Go's names of the signals, as the emulator's exec.ExitError prints them (syscall/zerrors_linux_amd64.go); it has none
+# for the others and prints their number
 _SIGNALS = {
-    signal.SIGABRT: "aborted",
-    signal.SIGBUS: "bus error",
-    signal.SIGFPE: "floating point exception",
-    signal.SIGHUP: "hangup",
-    signal.SIGILL: "illegal instruction",
-    signal.SIGINT: "interrupt",
-    signal.SIGKILL: "killed",
-    signal.SIGPIPE: "broken pipe",
-    signal.SIGQUIT: "quit",
-    signal.SIGSEGV: "segmentation fault",
-    signal.SIGSYS: "bad system call",
-    signal.SIGTERM: "terminated",
-    signal.SIGTRAP: "trace/breakpoint trap",
+    int(signal.SIGHUP): "hangup",
+    int(signal.SIGINT): "interrupt",
+    int(signal.SIGQUIT): "quit",
+    int(signal.SIGILL): "illegal instruction",
+    int(signal.SIGTRAP): "trace/breakpoint trap",
+    int(signal.SIGABRT): "aborted",
+    int(signal.SIGBUS): "bus error",
+    int(signal.SIGFPE): "floating point exception",
+    int(signal.SIGKILL): "killed",
+    int(signal.SIGUSR1): "user defined signal 1",
+    int(signal.SIGSEGV): "segmentation fault",
+    int(signal.SIGUSR2): "user defined signal 2",
+    int(signal.SIGPIPE): "broken pipe",
+    int(signal.SIGALRM): "alarm clock",
+    int(signal.SIGTERM): "terminated",
 }
 
 
@@ -56,7 +59,7 @@ def fault_of_end(request_id: str, end: ProcessEnd, *, out_of_memory: bool) -> Fu
 def exit_reason(end: ProcessEnd) -> str:
     """The emulator's words for a wait status."""
     if end.signal:
-        name = _SIGNALS.get(signal.Signals(end.signal), f"signal {end.signal}")
+        name = _SIGNALS.get(end.signal, f"signal {end.signal}")
         core = " (core dumped)" if end.wait_status & _CORE_DUMPED else ""
         return f"Runtime exited with error: signal: {name}{core}"
     if end.exit_code:
@@ -85,7 +88,11 @@ def error_type_of(answer: Answer) -> str:
     """The `errorType` of the posted object; where it has none, the header's."""
     try:
         body = json.loads(answer.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     named = body.get("errorType") if isinstance(body, dict) else None
-    return named if isinstance(named, str) and named else answer.error_type or "Runtime.Unknown"
+    if not isinstance(named, str) or not named:
+        return answer.error_type or "Runtime.Unknown"
+    return named.encode(
+        errors="replace"
+    ).decode()  # JSON may spell half a character; a log line cannot

@@ -5,6 +5,7 @@ Rule: altair and vl-convert are loaded here and only when a picture is asked for
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -53,16 +54,18 @@ def write_report(path: Path, run: Sequence[Completed], verdict: Verdict, title: 
         }
         _write(path, (json.dumps(data, indent=1) + "\n").encode())
         return
-    spec = json.dumps(_chart(run, verdict, title).to_dict())
+    chart = _chart(run)
+    if path.suffix != ".html":  # the page has these words above the chart
+        chart = chart.properties(title=_title(run, verdict, title))
     import vl_convert  # an optional extra
 
-    if path.suffix == ".svg":
-        _write(path, vl_convert.vegalite_to_svg(spec).encode())
-    elif path.suffix == ".png":
+    spec = json.dumps(chart.to_dict())
+    if path.suffix == ".png":
         _write(path, vl_convert.vegalite_to_png(spec, scale=2))
-    else:
-        svg = vl_convert.vegalite_to_svg(spec)
-        _write(path, render_page(svg, run, verdict, title).encode())
+        return
+    svg = vl_convert.vegalite_to_svg(spec)
+    text = svg if path.suffix == ".svg" else render_page(svg, run, verdict, title)
+    _write(path, text.encode(errors="replace"))
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -95,7 +98,7 @@ def _rows(run: Sequence[Completed]) -> list[dict[str, object]]:
     return rows
 
 
-def _chart(run: Sequence[Completed], verdict: Verdict, title: str) -> Any:
+def _chart(run: Sequence[Completed]) -> Any:
     alt = _load_altair()
     rows = _rows(run)
     present = [
@@ -123,11 +126,7 @@ def _chart(run: Sequence[Completed], verdict: Verdict, title: str) -> Any:
     )
     return (
         alt.layer(bars, *_marks(alt, run, x))
-        .properties(
-            width=max(360, min(900, 42 * len(run))),
-            height=340,
-            title=alt.Title(headline(verdict), subtitle=_subtitle(run, title), anchor="start"),
-        )
+        .properties(width=max(420, min(900, 42 * len(run))), height=340)
         .configure(font="sans-serif", background="white", padding=16)
         .configure_view(stroke=None)
         .configure_axisY(gridColor="#eeeeee", domain=False)
@@ -160,6 +159,18 @@ def _marks(alt: Any, run: Sequence[Completed], x: Any) -> list[Any]:
         .mark_point(color="#222", filled=True, size=28, shape="diamond", tooltip=True)
         .encode(x=x, y="mb:Q"),
     ]
+    begun = [
+        {"n": n, "mb": after.report.peak_bytes / 2**20, "text": "new environment"}
+        for n, (before, after) in enumerate(itertools.pairwise(run), 2)
+        if before.report.log_stream != after.report.log_stream
+    ]
+    if begun:
+        anew = alt.Chart(alt.Data(values=begun))
+        marks.append(
+            anew.mark_text(color="#666", angle=270, dx=10, align="left", baseline="middle").encode(
+                x=x, y="mb:Q", text="text:N"
+            )
+        )
     if fatal:
         failed = alt.Chart(alt.Data(values=fatal))
         marks.append(
@@ -170,10 +181,10 @@ def _marks(alt: Any, run: Sequence[Completed], x: Any) -> list[Any]:
     return marks
 
 
-def _subtitle(run: Sequence[Completed], title: str) -> list[str]:
+def _title(run: Sequence[Completed], verdict: Verdict, title: str) -> Any:
     report = run[-1].report
-    return [
-        title,
+    made_by = (
         f"diamonds: Max Memory Used (by the {report.source}, accounting {report.accounting}); "
-        f"/tmp on {report.tmp.backing}",
-    ]
+        f"/tmp on {report.tmp.backing}"
+    )
+    return _load_altair().Title(headline(verdict), subtitle=[title, made_by], anchor="start")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from plimsoll.report.words import headline
+from plimsoll.report.words import headline, thoughts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,27 +14,32 @@ if TYPE_CHECKING:
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
-h1{font-size:1.5rem;margin-bottom:.2rem} .advice{background:#fff7e6;border-left:4px solid #E69F00;padding:.7rem 1rem}
-.quiet{color:#666} figure{margin:1.5rem 0;overflow-x:auto} svg{max-width:100%;height:auto}
+h1{font-size:1.5rem;margin-bottom:.2rem}
+.advice{background:#fff7e6;border-left:4px solid #E69F00;padding:.7rem 1rem .7rem 2rem}
+.quiet{color:#666} figure{margin:1.5rem 0;overflow-x:auto} svg{width:100%;max-width:56rem;height:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%;font-size:.88rem}
 th,td{text-align:right;padding:.25rem .5rem;border-bottom:1px solid #e5e5e5}
 th:last-child,td:last-child{text-align:left}
+td.quiet{font-style:italic;padding-top:.6rem}
 tr.fatal td{color:#b00020} .wide{overflow-x:auto} code{background:#f4f4f4;padding:0 .2rem}
 """
 
 
 def render_page(svg: str, run: Sequence[Completed], verdict: Verdict, title: str) -> str:
     """The page. `svg` is our own chart; all other text is escaped."""
-    advice = verdict.advice[:1].upper() + verdict.advice[1:]
+    advice = "".join(f"<li>{escape(thought)}</li>" for thought in thoughts(verdict))
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
         f"<title>{escape(title)}: {escape(headline(verdict))}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(headline(verdict))}</h1><p class='quiet'>{escape(title)}</p>"
-        f"<p class='advice'>{escape(advice)}</p><figure>{svg}</figure>"
+        f"<ul class='advice'>{advice}</ul><figure>{svg}</figure>"
         f"<h2>Invocations</h2><div class='wide'>{_invocations(run)}</div>"
         f"<h2>Files in <code>/tmp</code> at the end</h2>{_files(run)}"
-        "<p class='quiet'>MB are MiB, as AWS writes them. The parts are those of the peak and add up to it. "
+        "<p class='quiet'>Diamonds: Max Memory Used, "
+        f"by the {run[-1].report.source}; accounting: {run[-1].report.accounting}; "
+        f"/tmp on {run[-1].report.tmp.backing}. "
+        "MB are MiB, as AWS writes them. The parts are those of the peak and add up to it. "
         "Made by Plimsoll.</p></body></html>\n"
     )
 
@@ -43,8 +48,10 @@ def _invocations(run: Sequence[Completed]) -> str:
     heads = ("#", "Duration ms", "Init ms", "Billed ms", "Max Memory Used MB", "Heap", "/tmp", "Shared",
              "Files", "Kernel", "Platform", "Status")  # fmt: skip
     rows = []
-    for completed in run:
+    for before, completed in zip((None, *run), run, strict=False):
         report = completed.report
+        if before is not None and before.report.log_stream != report.log_stream:
+            rows.append(f"<tr><td colspan='{len(heads)}' class='quiet'>a new environment</td></tr>")
         init = "" if report.init_duration_ms is None else f"{report.init_duration_ms:.2f}"
         status = (
             report.status if report.error_type is None else f"{report.status}: {report.error_type}"

@@ -1,6 +1,6 @@
 """The table of a run on the terminal: a row an invocation, as they come.
 
-Rule: on a terminal the last row may still be redrawn; elsewhere rows are plain lines without colours.
+Rule: on a terminal a line below the rows tells what is awaited; elsewhere rows are plain lines without colours.
 """
 
 from __future__ import annotations
@@ -29,12 +29,21 @@ class LiveTable:
         self._title = title
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._last: Report | None = None
+        self._shown = 0
+        self._awaited = self._console.status("", spinner_style="dim", refresh_per_second=4)
 
     def __enter__(self) -> LiveTable:
         self._console.print(Text(self._title, style="bold"))
         head = "".join(f"{name:>{width}}" for name, width in _COLUMNS)
         self._console.print(Text(f"{head}  of the limit", style="dim"))
+        self._await_next()
         return self
+
+    def _await_next(self) -> None:
+        self._shown += 1
+        if self._console.is_terminal:
+            self._awaited.update(Text(f"invocation {self._shown} …", style="dim"))
+            self._awaited.start()
 
     def add(self, completed: Completed) -> None:
         """One row; an error's type and message below it; a new environment is announced above it."""
@@ -47,6 +56,7 @@ class LiveTable:
                 Text(f"     {report.error_type}: {_message(completed)}", style="red")
             )
         self._last = report
+        self._await_next()
 
     def __exit__(
         self,
@@ -54,6 +64,7 @@ class LiveTable:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._awaited.stop()
         if self._last is None:
             return
         report = self._last
@@ -95,4 +106,4 @@ def _mb(size_bytes: int) -> str:
 def _message(completed: Completed) -> str:
     response = parsed_response(completed.outcome.payload)
     message = response.get("errorMessage", "") if isinstance(response, dict) else response
-    return str(message)[:300]
+    return str(message)[:300].encode(errors="replace").decode()  # JSON may spell half a character

@@ -34,8 +34,18 @@ def verdict_words(verdict: Verdict) -> str:
     """Headline, causes, advice; one thought a line."""
     lines = [f"Verdict: {headline(verdict)}"]
     lines += [_cause_line(cause) for cause in verdict.causes]
-    advice = verdict.advice[:1].upper() + verdict.advice[1:]
-    return "\n".join([*lines, f"  {advice}"])
+    return "\n".join([*lines, *(f"  · {thought}" for thought in thoughts(verdict))])
+
+
+def thoughts(verdict: Verdict) -> list[str]:
+    """The advice, a thought each.
+
+    >>> from plimsoll.model import Verdict
+    >>> thoughts(Verdict("tmp", 1.0, (), None, None, 0.9, "not a heap leak; /tmp/test grows."))
+    ['Not a heap leak', '/tmp/test grows']
+    """
+    parts = verdict.advice.removesuffix(".").split("; ")
+    return [part[:1].upper() + part[1:] for part in parts]
 
 
 def _cause_line(cause: Cause) -> str:

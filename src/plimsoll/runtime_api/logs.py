@@ -3,7 +3,8 @@
 Source: facts sheet B7. A frame of `_LAMBDA_TELEMETRY_LOG_FD` is one event, newlines and all; its head is a type
 (0xa55a0002 or 3, OR-ed with a level), the length and the time in microseconds, big-endian.
 
-Rule: never blocks and never grows without bound: reads what is there, keeps at most a line of 256 KiB open.
+Rule: never blocks and never grows without bound: reads what is there, keeps at most a line of 256 KiB open, or a
+frame of 1 MiB.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _FRAME_HEAD = struct.Struct(">IIQ")
 _CHUNK_BYTES = 1 << 18
 _LINE_BYTES = 1 << 18
 """PutLogEvents: an event is at most 256 KiB; a longer line becomes several."""
+_FRAME_BYTES = 1 << 20
+"""No runtime client sends more in one frame; a head that says so is none."""
 
 
 class LogPipes:
@@ -83,11 +86,19 @@ class LogPipes:
         if data:
             *lines, self._line = (self._line + data).split(b"\n")
             for line in lines:
-                self._publish_line(line + b"\n")
-            while len(self._line) > _LINE_BYTES:
-                self._publish_line(self._line[:_LINE_BYTES])
-                self._line = self._line[_LINE_BYTES:]
+                self._publish_line(self._cut(line) + b"\n")
+            self._line = self._cut(self._line)
         return bool(data)
+
+    def _cut(self, line: bytes) -> bytes:
+        """Publishes what is longer than an event may be, whole characters each; gives the rest."""
+        while len(line) > _LINE_BYTES:
+            end = _LINE_BYTES
+            while end > _LINE_BYTES - 4 and line[end] & 0xC0 == 0x80:  # inside a character
+                end -= 1
+            self._publish_line(line[:end])
+            line = line[end:]
+        return line
 
     def _publish_line(self, line: bytes) -> None:
         self._publish(LogEvent(clock.epoch_ms(), line.decode(errors="replace")))
@@ -97,7 +108,7 @@ class LogPipes:
         self._frames += data
         while len(self._frames) >= _FRAME_HEAD.size:
             kind, length, time_us = _FRAME_HEAD.unpack_from(self._frames)
-            if kind & 0xFFFF0000 != _FRAME_MAGIC:
+            if kind & 0xFFFF0000 != _FRAME_MAGIC or length > _FRAME_BYTES:
                 # not a frame: somebody else wrote to descriptor 3; it is shown rather than lost
                 self._publish_line(self._frames)
                 self._frames = b""

@@ -68,6 +68,7 @@ class Mailbox:
         self._machine = Machine(RUNTIME, RuntimeState.STARTED)
         self._parked: Callable[[Delivery], None] | None = None
         self._delivery: Delivery | None = None
+        self._undelivered = False
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
         self.answer: Answer | None = None
         """The response or error of the present invocation, or the error of the init."""
@@ -94,6 +95,7 @@ class Mailbox:
         self.over = asyncio.get_running_loop().create_future()
         self.answer = None
         self._delivery = delivery
+        self._undelivered = self._parked is None
         if self._parked is not None:
             parked, self._parked = self._parked, None
             parked(delivery)
@@ -101,6 +103,11 @@ class Mailbox:
 
     def on_next(self, deliver: Callable[[Delivery], None]) -> None:
         """The runtime asks for an event; `deliver` is called with it when there is one."""
+        if self._undelivered and self._delivery is not None:
+            # its connection broke while it waited, and the invocation came before it asked again
+            self._undelivered = False
+            deliver(self._delivery)
+            return
         self._machine.on(RuntimeEvent.NEXT)
         self._parked = deliver
         self.end(Over.NEXT)

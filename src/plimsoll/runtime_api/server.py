@@ -133,10 +133,9 @@ class _Connection(asyncio.Protocol):
         parts = url.removeprefix(_VERSION).split(b"/") if url.startswith(_VERSION) else []
         match method, parts:
             case b"POST", [b"invocation", request_id, b"response"]:
-                self._on_response(request_id.decode("latin-1"))
+                self._on_answer(request_id.decode("latin-1"), Answer(b"".join(self._body)))
             case b"POST", [b"invocation", request_id, b"error"]:
-                self._mailbox.on_answer(request_id.decode("latin-1"), self._posted_error())
-                self._send(202, _ACCEPTED)
+                self._on_answer(request_id.decode("latin-1"), self._posted_error())
             case b"POST", [b"init", b"error"]:
                 self._mailbox.on_init_error(self._posted_error())
                 self._send(202, _ACCEPTED)
@@ -147,13 +146,13 @@ class _Connection(asyncio.Protocol):
             case _:
                 self._send_error(404, "NotFound", f"no such call: {method.decode()} {url.decode()}")
 
-    def _on_response(self, request_id: str) -> None:
+    def _on_answer(self, request_id: str, answer: Answer) -> None:
         if self._size > RESPONSE_LIMIT_BYTES:
             self._mailbox.on_answer(request_id, Answer(b"", is_error=True, too_large=True))
             message = f"Exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes)."
             self._send_error(413, "RequestEntityTooLarge", message)
             return
-        self._mailbox.on_answer(request_id, Answer(b"".join(self._body)))
+        self._mailbox.on_answer(request_id, answer)
         self._send(202, _ACCEPTED)
 
     def _posted_error(self) -> Answer:

@@ -37,9 +37,9 @@ def test_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("code")
     (tmp_path / name).chmod(0o600)
     (tmp_path / "secret.txt").touch()
-    stem = name.split(".")[0]
     package = resolve(tmp_path / name, tmp_path / "staging")
-    assert Package(tmp_path / f"staging/task-{stem}", stem, name) == package
+    folder = tmp_path.name
+    assert Package(tmp_path / f"staging/task-{folder}", folder, name) == package
     assert [path.name for path in package.root.iterdir()] == [name]
     assert (package.root / name).read_text() == "code"
     assert (package.root / name).stat().st_mode & 0o044 == 0o044
@@ -52,7 +52,9 @@ def test_zip(tmp_path: Path) -> None:
         folder.external_attr = 0o700 << 16
         opened.writestr(folder, "")
         opened.writestr("lib/x.js", "x")
-        opened.writestr("index.js", "code")
+        file = zipfile.ZipInfo("index.js")
+        file.external_attr = 0o644 << 16
+        opened.writestr(file, "code")
     package = resolve(tmp_path / "f.zip", tmp_path / "staging")
     assert Package(tmp_path / "staging/task-f", "f", None) == package
     assert (package.root / "index.js").read_text() == "code"
@@ -63,6 +65,9 @@ def test_zip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "function"),
     [
+        ("orders/index.js", "orders"),
+        ("orders/lambda_function.py", "orders"),
+        ("orders/charge.js", "charge"),
         ("my.func.js", "my-func"),
         ("über uns.py", "-ber-uns"),
         ("a_b-C9.js", "a_b-C9"),
@@ -70,7 +75,8 @@ def test_zip(tmp_path: Path) -> None:
     ],
 )
 def test_function_name(tmp_path: Path, name: str, function: str) -> None:
-    """The default name has AWS's alphabet and length."""
+    """The default name is the file's, or its folder's where the file's says nothing, in AWS's alphabet and length."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
     assert function == resolve(tmp_path / name, tmp_path / "staging").name
 

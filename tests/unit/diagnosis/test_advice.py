@@ -25,7 +25,7 @@ FILE = (Evidence(10.0 * MIB, path="/tmp/test"),)
             [Cause("tmp", 10.0 * MIB, FILE)],
             8,
             "memory",
-            "not a heap leak: /tmp/test grows 10.0 MB per invocation; at 128 MB the 8th invocation is killed; "
+            "not a heap leak; /tmp/test grows 10.0 MB per invocation; at 128 MB the 8th invocation is killed; "
             "with 512 MB of /tmp the 52nd gets ENOSPC; delete the file at the end of the invocation, or write it "
             "under one name and overwrite it, or keep it on purpose and set the memory for it.",
         ),
@@ -33,7 +33,7 @@ FILE = (Evidence(10.0 * MIB, path="/tmp/test"),)
             [Cause("tmp-deleted-open", 10.0 * MIB)],
             52,
             "tmp",
-            "not a heap leak: /tmp grows 10.0 MB per invocation; with 512 MB of /tmp the 52nd gets ENOSPC; "
+            "not a heap leak; /tmp grows 10.0 MB per invocation; with 512 MB of /tmp the 52nd gets ENOSPC; "
             "close the descriptor: a deleted file counts for as long as some process holds it open.",
         ),
         (

@@ -21,7 +21,7 @@ LEAK = Verdict(
     invocations_until_limit=8,
     limit="memory",
     confidence=0.92,
-    advice="not a heap leak: /tmp/test grows.",
+    advice="not a heap leak; /tmp/test grows.",
 )
 
 

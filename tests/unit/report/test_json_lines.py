@@ -89,7 +89,7 @@ def test_verdict() -> None:
         "invocationsUntilLimit": 8,
         "limit": "memory",
         "confidence": 0.92,
-        "advice": "not a heap leak: /tmp/test grows.",
+        "advice": "not a heap leak; /tmp/test grows.",
     }
 
 

@@ -21,10 +21,10 @@ def cells(page: str, tag: str) -> list[str]:
 
 
 def test_page(make_completed: Callable[..., Completed]) -> None:
-    """Headline, advice as a sentence, the picture as it was given, and a row an invocation."""
+    """Headline, advice a thought a line, the picture as it was given, and a row an invocation."""
     page = render_page("<svg/>", [make_completed()], LEAK, "f, 128 MB")
     assert cells(page, "h1") == ["/tmp grows by 10.0 MB per invocation (confidence 92%)"]
-    assert "<p class='advice'>Not a heap leak: /tmp/test grows.</p>" in page
+    assert "<ul class='advice'><li>Not a heap leak</li><li>/tmp/test grows</li></ul>" in page
     assert "<figure><svg/></figure>" in page
     assert cells(page, "td") == [
         *("1", "3.01", "", "4", "60"),

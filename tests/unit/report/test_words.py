@@ -34,11 +34,12 @@ def test_every_kind_has_words(kind: Kind) -> None:
 
 
 def test_verdict_words() -> None:
-    """Headline, a line for each cause with its first evidence, and the advice as a sentence."""
+    """Headline, a line for each cause with its first evidence, and the advice, a thought a line."""
     assert verdict_words(LEAK) == (
         "Verdict: /tmp grows by 10.0 MB per invocation (confidence 92%)\n"
         "  tmp        10.0 MB per invocation   /tmp/test\n"
-        "  Not a heap leak: /tmp/test grows."
+        "  · Not a heap leak\n"
+        "  · /tmp/test grows"
     )
 
 
@@ -51,5 +52,5 @@ def test_causes_without_a_path() -> None:
     assert verdict_words(verdict).splitlines()[1:] == [
         "  heap        2.0 MB per invocation   node",
         "  kernel      1.0 MB per invocation",
-        "  Do.",
+        "  · Do",
     ]
