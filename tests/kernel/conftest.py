@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pytest
 from plimsoll.fleet import Fleet, open_fleet
 from plimsoll.model import Completed, Function, Invocation
 from plimsoll.runtimes import RuntimeStore
+from plimsoll.sandbox.run_folder import RUN_ROOT, owner_is_dead
 from plimsoll.settings import read_settings
 
 if TYPE_CHECKING:
@@ -34,17 +36,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def leftovers() -> list[str]:
-    """What a Plimsoll that is gone could have left on this machine."""
+    """What a Plimsoll that is gone has left on this machine; what belongs to a living one is nobody's leftover."""
+    runs = [*RUN_ROOT.glob("[0-9]*")]
+    dead = [folder for folder in runs if owner_is_dead(folder)]
+    living = {folder.name for folder in runs} - {folder.name for folder in dead}
     mounts = Path("/proc/mounts").read_text().splitlines()
     found = [line for line in mounts if "plimsoll" in line.split()[1]]
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob("*/plimsoll")]
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob("plimsoll")]
+    found += [str(folder) for folder in dead]
+    for groups in ("*/plimsoll/*/", "plimsoll/*/"):
+        found += [
+            str(group) for group in Path("/sys/fs/cgroup").glob(groups) if group.name not in living
+        ]
     for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if b"plimsoll.sandbox.spawner" in process.read_bytes():
+        with suppress(OSError):
+            command = process.read_text(errors="replace")
+            if "plimsoll.sandbox.spawner" in command and not any(run in command for run in living):
                 found.append(str(process))
-        except OSError:
-            continue
     return found
 
 

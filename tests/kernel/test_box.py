@@ -144,8 +144,9 @@ async def test_the_memory_limit_reads_back_and_swap_is_closed(
 ) -> None:
     """Memory Size is what the kernel holds, less the file pages that others paid for; swap adds nothing."""
     completed = await invoke(fleet, deploy("def handler(e, c): ...\n", memory_mib=256))
-    folders = [*Path("/sys/fs/cgroup").glob("memory/plimsoll/*/*/")]
-    folders = folders or [*Path("/sys/fs/cgroup").glob("plimsoll/*/*/")]
+    ours = f"plimsoll/{os.getpid()}-*/*/"
+    folders = [*Path("/sys/fs/cgroup").glob(f"memory/{ours}")]
+    folders = folders or [*Path("/sys/fs/cgroup").glob(ours)]
     (group,) = [folder for folder in folders if folder.is_dir()]
     name = "memory.limit_in_bytes" if (group / "memory.limit_in_bytes").exists() else "memory.max"
     limit = int((group / name).read_text())

@@ -114,17 +114,19 @@ async def test_exit(fleet: Fleet, deploy: Callable[..., Function], call: str, re
     assert report_line(completed).endswith("Status: error\tError Type: Runtime.ExitError")
 
 
+@pytest.mark.parametrize("end", ["os._exit(1)", "time.sleep(30)"], ids=["exit", "timeout"])
 async def test_a_reset_keeps_tmp_and_the_log_stream_but_not_the_processes(
-    fleet: Fleet, deploy: Callable[..., Function]
+    fleet: Fleet, deploy: Callable[..., Function], end: str
 ) -> None:
-    """After an exit: the same stream, /tmp as it was, module state anew, a suppressed init inside the Duration."""
+    """After an exit or a timeout: the same stream, /tmp as it was, module state anew, init inside the Duration."""
     code = (
-        "import os\ncalls = 0\ndef handler(e, c):\n  global calls\n  calls += 1\n"
-        "  if e.get('die'):\n    open('/tmp/kept', 'w').write('yes')\n    os._exit(1)\n"
+        "import os, time\ncalls = 0\ndef handler(e, c):\n  global calls\n  calls += 1\n"
+        f"  if e.get('die'):\n    open('/tmp/kept', 'w').write('yes')\n    {end}\n"
         "  return [calls, open('/tmp/kept').read()]\n"
     )
-    function = deploy(code)
+    function = deploy(code, timeout_s=1)
     died = await invoke(fleet, function, {"die": True})
+    assert died.report.fatal
     after = await invoke(fleet, function)
     assert response(after) == [1, "yes"]
     assert after.report.log_stream == died.report.log_stream

@@ -106,10 +106,13 @@ async def test_python_logs(fleet: Fleet, deploy: Callable[..., Function]) -> Non
     assert response(completed) == "128"
 
 
+@pytest.mark.parametrize("where", ["init", "handler"])
 async def test_output_without_a_newline_at_an_exit_is_not_lost(
-    fleet: Fleet, deploy: Callable[..., Function]
+    fleet: Fleet, deploy: Callable[..., Function], where: str
 ) -> None:
-    """The last words of a process that dies are in its log."""
-    code = "import os\ndef handler(e, c):\n  os.write(1, b'last words')\n  os._exit(1)\n"
-    completed = await invoke(fleet, deploy(code))
-    assert "last words" in log_text(completed)
+    """The last words of a process that dies are in its log, before the line that tells of its end."""
+    dies = "os.write(1, b'last words'), os._exit(1)"
+    code = f"import os\n{dies if where == 'init' else ''}\ndef handler(e, c):\n  {dies}\n"
+    log = log_text(await invoke(fleet, deploy(code)))
+    told = "INIT_REPORT" if where == "init" else "END RequestId"
+    assert -1 < log.find("last words") < log.find(told)

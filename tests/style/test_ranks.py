@@ -22,7 +22,7 @@ RANKS = (
     ("fleet", "diagnosis"),
     ("report", "services", "analysis"),
     ("server",),
-    ("cli", "pytest_plugin"),
+    ("cli", "pytest_plugin", "testing"),
 )
 """What lies directly under `src/plimsoll`, the innermost rank first.
 

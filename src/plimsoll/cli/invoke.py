@@ -110,7 +110,7 @@ async def _invoke_all(
     store = RuntimeStore(read_settings(os.environ).data_folder)
     async with open_fleet(store) as fleet:
         function = request.function(fleet.staging, store)
-        show = _show(request, function)
+        show = _show(request, function, repeat)
         with show as shown:
             invocations = run(
                 fleet,
@@ -125,12 +125,13 @@ async def _invoke_all(
                 _print(request, one, shown)
 
 
-def _show(request: Request, function: Function) -> Any:
+def _show(request: Request, function: Function, repeat: int) -> Any:
     if request.form != "table":
         return nullcontext()
     return LiveTable(
         f"{function.name}  {function.runtime}  {function.handler}  {function.memory_mib} MB  "
-        f"/tmp {function.tmp_mib} MB"
+        f"/tmp {function.tmp_mib} MB",
+        most=repeat,
     )
 
 

@@ -50,7 +50,7 @@ def resolve(path: Path, staging: Path) -> Package:
         root = staging / f"task-{name}"
         extract(path, root)
         open_folders(root)
-        _refuse_unreadable(root)
+        _refuse_unreadable(root, zipped=path)
         return Package(root, name, None)
     if path.suffix in KINDS:
         root = staging / f"task-{name}"
@@ -75,7 +75,7 @@ def _function_name(path: Path) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "-", stem)[:64] or "function"
 
 
-def _refuse_unreadable(root: Path) -> None:
+def _refuse_unreadable(root: Path, zipped: Path | None = None) -> None:
     """The function is an unprivileged user. Looks at the top level only: a deep tree would take its time."""
     for path in (root, *root.iterdir()):
         if path.is_symlink():
@@ -83,9 +83,11 @@ def _refuse_unreadable(root: Path) -> None:
         mode = path.stat().st_mode
         needed = 0o005 if stat.S_ISDIR(mode) else 0o004
         if mode & needed != needed:
+            where = path if zipped is None else f"{zipped}: {path.relative_to(root)}"
+            again = "" if zipped is None else " in its folder, and make the zip anew"
             raise CallerError(
-                f"{path} cannot be read by the function's user (mode {stat.S_IMODE(mode):04o}); so it is on AWS",
-                mend=f"chmod -R o+rX {root}",
+                f"{where} cannot be read by the function's user (mode {stat.S_IMODE(mode):04o}); so it is on AWS",
+                mend=f"chmod -R o+rX {root if zipped is None else '.'}{again}",
             )
 
 

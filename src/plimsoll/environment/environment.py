@@ -117,7 +117,7 @@ class Environment:
         killed = report_as.error_type == OutOfMemoryFault.error_type
         measured = self._meter.finish(exact=files, after_kill=killed)
         if self._life is not None:
-            self._life.logs.drain()
+            self._life.logs.drain(at_end=self.state is _S.RESETTING)
         report = self._report(invocation, report_as, duration_ms, measured, files=files)
         self._log(text.end(invocation.request_id))
         self._log(text.report_line(report))
@@ -292,7 +292,7 @@ class Environment:
 
     def _log_init_report(self, phase: str, duration_ms: float, failure: Outcome) -> None:
         if self._life is not None:
-            self._life.logs.drain()
+            self._life.logs.drain(at_end=True)
         error_type = None if failure.status == "timeout" else failure.error_type
         self._log(text.init_report(duration_ms, phase, failure.status, error_type))
 

@@ -25,12 +25,16 @@ _BAR = 12
 class LiveTable:
     """A context manager: `.add` each completed invocation; the footer names what the figures are."""
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
+    def __init__(
+        self, title: str, console: Console | None = None, *, most: int | None = None
+    ) -> None:
+        """`most`: how many invocations there will be at the most, if that is known."""
         self._title = title
+        self._most = most
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._last: Report | None = None
         self._shown = 0
-        self._awaited = self._console.status("", spinner_style="dim", refresh_per_second=4)
+        self._awaited = self._console.status("", spinner_style="dim")
 
     def __enter__(self) -> LiveTable:
         self._console.print(Text(self._title, style="bold"))
@@ -41,8 +45,11 @@ class LiveTable:
 
     def _await_next(self) -> None:
         self._shown += 1
-        if self._console.is_terminal:
-            self._awaited.update(Text(f"invocation {self._shown} …", style="dim"))
+        if self._shown - 1 == self._most:
+            self._awaited.stop()
+        elif self._console.is_terminal:
+            of = "" if self._most is None else f" of {self._most}"
+            self._awaited.update(Text(f"invocation {self._shown}{of} …", style="dim"))
             self._awaited.start()
 
     def add(self, completed: Completed) -> None:

@@ -24,6 +24,7 @@ FRAMED_FD = 3
 """The descriptor's number inside the box."""
 _FRAME_MAGIC = 0xA55A0000
 _FRAME_HEAD = struct.Struct(">IIQ")
+_FRAME_START = b"\xa5\x5a"
 _CHUNK_BYTES = 1 << 18
 _LINE_BYTES = 1 << 18
 """PutLogEvents: an event is at most 256 KiB; a longer line becomes several."""
@@ -55,22 +56,31 @@ class LogPipes:
         for fd in (self.plain_write, self.framed_write):
             os.close(fd)
 
-    def drain(self) -> None:
-        """Reads what has been written by now, up to 4 MiB: called before an invocation's END."""
+    def drain(self, *, at_end: bool = False) -> None:
+        """Reads what has been written by now, up to 4 MiB: called before an invocation's END.
+
+        `at_end`: the runtime is at its end; what is unfinished is published too.
+        """
         for _ in range(16):
             if not (self._read_plain() | self._read_framed()):
-                return
+                break
+        if at_end:
+            self._publish_unfinished()
 
     def close(self) -> None:
-        """Reads the rest, publishes an unfinished last line, closes."""
-        self.drain()
-        if self._line:
-            self._publish_line(self._line)
-            self._line = b""
+        """Reads the rest, publishes it finished or not, closes."""
+        self.drain(at_end=True)
         loop = asyncio.get_running_loop()
         for fd in (self._plain_read, self._framed_read):
             loop.remove_reader(fd)
             os.close(fd)
+
+    def _publish_unfinished(self) -> None:
+        if self._frames.startswith(_FRAME_START):  # its writer died in the middle of it
+            self._frames = self._frames[_FRAME_HEAD.size :]
+        for rest in filter(None, (self._line, self._frames)):
+            self._publish_line(rest)
+        self._line = self._frames = b""
 
     def _read(self, fd: int) -> bytes:
         try:

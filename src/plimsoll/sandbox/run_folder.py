@@ -59,15 +59,19 @@ def run_folder(remove_cgroups: Callable[[str], None], parent: Path = RUN_ROOT) -
 def sweep(remove_cgroups: Callable[[str], None], parent: Path = RUN_ROOT) -> list[str]:
     """Removes the cgroups and folders of runs whose owner is dead; gives their names."""
     swept = []
+    for making in parent.glob(".[0-9]*"):  # never got its name: nothing was made in it yet
+        if not os.path.exists(f"/proc/{making.name[1:].partition('-')[0]}"):
+            shutil.rmtree(making, ignore_errors=True)
     for folder in sorted(parent.glob("[0-9]*")):
-        if _owner_is_dead(folder):
+        if owner_is_dead(folder):
             remove_cgroups(folder.name)
             shutil.rmtree(folder, ignore_errors=True)
             swept.append(folder.name)
     return swept
 
 
-def _owner_is_dead(folder: Path) -> bool:
+def owner_is_dead(folder: Path) -> bool:
+    """Whether nobody holds a run folder's lock any more."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

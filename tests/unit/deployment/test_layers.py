@@ -58,6 +58,20 @@ def test_a_later_one_overwrites(tmp_path: Path, code: Path) -> None:
     assert content(merged) == {"python/a": "1", "python/b": "2", "bin/c": "2"}
 
 
+def test_folders_let_the_function_in(tmp_path: Path, code: Path) -> None:
+    """Folders of a layer are opened for the function's user, at every depth; files keep their modes."""
+    first = layer(tmp_path, "first", python__a="1")
+    (first / "python/deep").mkdir(mode=0o700)
+    (first / "python/a").chmod(0o640)
+    for folder in (first / "python", first):
+        folder.chmod(0o700)
+    merged = merge_layers([first], code, tmp_path / "staging")
+    assert merged is not None
+    names = (".", "python", "python/deep", "python/a")
+    modes = [(merged / name).stat().st_mode & 0o777 for name in names]
+    assert modes == [0o755, 0o755, 0o755, 0o640]
+
+
 def test_the_same_link_twice(tmp_path: Path, code: Path) -> None:
     """Two layers may have the same link; the later one's counts."""
     links = [layer(tmp_path, name, old="1", new="2") for name in ("first", "second")]

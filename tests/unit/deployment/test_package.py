@@ -124,6 +124,18 @@ def test_unreadable(tmp_path: Path, inner: str, mode: int) -> None:
     )
 
 
+def test_unreadable_in_a_zip(tmp_path: Path) -> None:
+    """A zip's files keep the modes that they came with; the mend is in the folder that it was made from."""
+    with zipfile.ZipFile(tmp_path / "f.zip", "w") as opened:
+        file = zipfile.ZipInfo("index.js")
+        file.external_attr = 0o600 << 16
+        opened.writestr(file, "code")
+    assert refusal(tmp_path / "f.zip") == (
+        f"{tmp_path}/f.zip: index.js cannot be read by the function's user (mode 0600); so it is on AWS",
+        "chmod -R o+rX . in its folder, and make the zip anew",
+    )
+
+
 def test_a_dangling_link_is_no_obstacle(tmp_path: Path) -> None:
     """A link in the code is not followed when the folder is looked over."""
     (tmp_path / "f").mkdir()

@@ -137,6 +137,25 @@ def test_shapes_of_growth(make_run: MakeRun, series: list[float], kind: str) -> 
     assert kind == judge(make_run(anon=series)).kind
 
 
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("odd", [-60, -8, 0, 8, 60])
+def test_one_odd_point_does_not_hide_a_leak(make_run: MakeRun, at: int, odd: float) -> None:
+    """Of eight warm invocations one may be far off, in the middle too: the leak is told, at its own pace."""
+    series = [100.0 + step for step in grows(2, 9)]
+    series[at] += odd
+    verdict = judge(make_run(1, {"memory_size_mib": 1024}, anon=series))
+    assert verdict.kind == "heap"
+    assert abs(verdict.growth_bytes_per_invocation - 2 * MIB) < MIB
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_one_odd_point_makes_no_leak_of_a_plateau(make_run: MakeRun, at: int) -> None:
+    """Growth that stopped stays a plateau or nothing, wherever before the last one an invocation was far off."""
+    series = [100.0, 104.0, 108.0, 112.0, 112.0, 112.0, 112.0, 112.0, 112.0]
+    series[at] += 8
+    assert judge(make_run(anon=series)).causes == ()
+
+
 def test_plateau_says_so(make_run: MakeRun) -> None:
     """A plateau has no causes, and nothing is to be mended."""
     assert judge(make_run(anon=[0, 4, 8, 12, 16, 16, 16, 16, 16])) == Verdict(

@@ -55,6 +55,37 @@ def test_exit_reason(end: ProcessEnd, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (signal.SIGHUP, "hangup"),
+        (signal.SIGINT, "interrupt"),
+        (signal.SIGQUIT, "quit"),
+        (signal.SIGILL, "illegal instruction"),
+        (signal.SIGTRAP, "trace/breakpoint trap"),
+        (signal.SIGABRT, "aborted"),
+        (signal.SIGBUS, "bus error"),
+        (signal.SIGFPE, "floating point exception"),
+        (signal.SIGKILL, "killed"),
+        (signal.SIGUSR1, "user defined signal 1"),
+        (signal.SIGSEGV, "segmentation fault"),
+        (signal.SIGUSR2, "user defined signal 2"),
+        (signal.SIGPIPE, "broken pipe"),
+        (signal.SIGALRM, "alarm clock"),
+        (signal.SIGTERM, "terminated"),
+        (signal.SIGXCPU, "signal 24"),
+        (signal.SIGSYS, "signal 31"),
+        (signal.SIGRTMIN, "signal 34"),
+        (37, "signal 37"),
+        (signal.SIGRTMAX, "signal 64"),
+    ],
+)
+def test_signal_names(number: int, name: str) -> None:
+    """A signal has the name that Go gives it; the others, which have none there, their number."""
+    expected = f"Runtime exited with error: signal: {name}"
+    assert expected == exit_reason(ProcessEnd(number))
+
+
+@pytest.mark.parametrize(
     ("end", "out_of_memory", "payload"),
     [
         (
@@ -160,10 +191,19 @@ def test_outcome_of_answer(answer: Answer, outcome: Outcome) -> None:
         (b"[1]", None, "Runtime.Unknown"),
         (b"no json", "Runtime.Other", "Runtime.Other"),
         (b"", None, "Runtime.Unknown"),
+        (b"[" * 100_000, "Runtime.Other", "Runtime.Other"),
+        (b'{"errorType":' + b"[" * 100_000, None, "Runtime.Unknown"),
+        (rb'{"errorType":"a\ud800b"}', None, "a?b"),
+        (rb'{"errorType":"\ud83d\ude00"}', None, "😀"),
+        (b'{"errorType":"\xff"}', "Runtime.Other", "Runtime.Other"),
+    ],
+    ids=[
+        *("own", "header", "empty", "no-text", "no-object", "no-json", "nothing"),
+        *("deep", "deep-within", "half-a-character", "both-halves", "no-utf-8"),
     ],
 )
 def test_error_type_of(payload: bytes, header: str | None, error_type: str) -> None:
-    """The object's own type first, then the header's, then AWS's word for neither."""
+    """The object's own type first, then the header's, then AWS's word for neither; whatever was posted can be logged."""
     assert error_type == error_type_of(Answer(payload, is_error=True, error_type=header))
 
 

@@ -88,6 +88,24 @@ def test_svg(tmp_path: Path, make_completed: Callable[..., Completed]) -> None:
     assert ">platform<" not in svg
 
 
+def test_a_new_environment_is_marked(
+    tmp_path: Path, make_completed: Callable[..., Completed]
+) -> None:
+    """Where the log stream changes the picture says so, once; in one environment it says nothing."""
+    run = [make_completed(), make_completed(invocation=2)]
+    write_report(tmp_path / "one.svg", run, LEAK, "f")
+    assert ">new environment<" not in (tmp_path / "one.svg").read_text()
+    run += [make_completed(log_stream="other"), make_completed(log_stream="other", invocation=2)]
+    write_report(tmp_path / "two.svg", run, LEAK, "f")
+    assert (tmp_path / "two.svg").read_text().count(">new environment<") == 1
+
+
+def test_half_a_character(tmp_path: Path, make_completed: Callable[..., Completed]) -> None:
+    """A title that no encoding can hold is written with a question mark."""
+    write_report(tmp_path / "out.html", [make_completed()], LEAK, "f\udcff")
+    assert "<title>f?: " in (tmp_path / "out.html").read_text()
+
+
 def test_html(tmp_path: Path, make_completed: Callable[..., Completed]) -> None:
     """The page holds the picture itself, so that it is one file."""
     write_report(tmp_path / "out.html", [make_completed()], LEAK, "f")

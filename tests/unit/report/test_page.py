@@ -44,6 +44,16 @@ def test_failure_is_marked(make_completed: Callable[..., Completed]) -> None:
     assert cells(page, "td")[14] == "9.50"
 
 
+def test_a_new_environment_is_a_row(make_completed: Callable[..., Completed]) -> None:
+    """Where the log stream changes a row across the table says so; the figures' origin stands below."""
+    run = [make_completed(), make_completed(invocation=2), make_completed(log_stream="other")]
+    page = render_page("", run, LEAK, "f")
+    rows = re.findall(r"<tr.*?</tr>", page)
+    announced = "<tr><td colspan='12' class='quiet'>a new environment</td></tr>"
+    assert [row == announced for row in rows] == [False, False, False, True, False]
+    assert "Max Memory Used, by the kernel; accounting: shared; /tmp on tmpfs." in page
+
+
 def test_files_at_the_end(make_completed: Callable[..., Completed]) -> None:
     """The last invocation's files with what they gained; a deleted one says so."""
     files = (

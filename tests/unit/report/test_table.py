@@ -22,6 +22,7 @@ HEAD = [
     "   #   duration     init    used   heap   /tmp  files  other  of the limit",
 ]
 ROW = "   1     3.0 ms               60   20.0    0.0   40.0    0.0  ██████░░░░░░ 47%"
+HIDE_CURSOR, SHOW_CURSOR, ERASE_LINE = "\x1b[?25l", "\x1b[?25h", "\x1b[2K"
 FOOT = (
     "MB. used: Max Memory Used, by the kernel; accounting: shared; /tmp on tmpfs; "
     "files: page cache of runtime and code"
@@ -77,11 +78,12 @@ def test_bar(make_completed: Callable[..., Completed], used_mib: int, bar: str) 
         (b'{"errorType":"E"}', "     E: "),
         (b"[1]", "     E: [1]"),
         (b"[bold]no[/]", "     E: [bold]no[/]"),
+        (rb'{"errorMessage":"half \ud83d"}', "     E: half ?"),
         (b'{"errorMessage":"' + b"x" * 301 + b'"}', "     E: " + "x" * 300),
     ],
 )
 def test_failure(make_completed: Callable[..., Completed], payload: bytes, line: str) -> None:
-    """A failure's type and message stand below its row, as they are, a long one cut."""
+    """A failure's type and message stand below its row, as they are; a long one cut, half a character replaced."""
     lines = printed(make_completed(payload, status="error", error_type="E"))
     assert [*HEAD, ROW, line, FOOT] == lines
 
@@ -90,3 +92,26 @@ def test_new_environment(make_completed: Callable[..., Completed]) -> None:
     """Where an environment was replaced, that is said between the rows."""
     lines = printed(make_completed(), make_completed(), make_completed(log_stream="other"))
     assert lines[2:6] == [ROW, ROW, "     a new environment, with an empty /tmp", ROW]
+
+
+def test_on_a_terminal_it_tells_what_is_awaited(
+    make_completed: Callable[..., Completed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the rows a line counts the invocations; it is gone at the end, and the cursor is back."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=200, highlight=False, soft_wrap=True)
+    with LiveTable("f  nodejs20.x", console, most=2) as table:
+        assert file.getvalue().endswith(HIDE_CURSOR)
+        table.add(make_completed())
+        table.add(make_completed())
+    written = file.getvalue()
+    assert written.index("47%") < written.index("invocation 1 of 2 …")
+    assert "invocation 3" not in written
+    end = written[written.rindex("invocation 2 of 2 …") :]
+    assert end.index(SHOW_CURSOR) < end.index(ERASE_LINE) < end.index(FOOT)
+
+
+def test_elsewhere_nothing_is_awaited(make_completed: Callable[..., Completed]) -> None:
+    """What is no terminal gets rows and no control characters."""
+    assert not any("\x1b" in line or "invocation" in line for line in printed(make_completed()))

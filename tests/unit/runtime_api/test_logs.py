@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOW = 1_700_000_000_123
+LINE_BYTES = 1 << 18
 TEXT, JSON, ERROR_LEVEL = 0xA55A0003, 0xA55A0002, 0x14
 
 
@@ -103,7 +104,30 @@ async def test_endless_line(pipes: Pipes) -> None:
     assert len(pipes.events) >= 2
     close(pipes)
     assert "".join(pipes.messages()) == "x" * 600_000
-    assert max(len(message) for message in pipes.messages()) <= 1 << 18
+    assert max(len(message) for message in pipes.messages()) <= LINE_BYTES
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "€", "😀"])
+@pytest.mark.parametrize("first", ["", "x", "xx", "xxx"])
+async def test_a_long_line_is_cut_between_characters(pipes: Pipes, first: str, letter: str) -> None:
+    """Over 256 KiB it is several events of whole characters, even when its newline comes with the rest of it."""
+    line = first + letter * (280_000 // len(letter.encode()))
+    written = f"{line}\n".encode()
+    for start in range(0, len(written), 60_000):
+        pipes.plain(written[start : start + 60_000])
+    assert "".join(pipes.messages()) == f"{line}\n"
+    sizes = [len(message.encode()) for message in pipes.messages()]
+    assert len(sizes) == 2
+    assert LINE_BYTES - 4 < sizes[0] <= LINE_BYTES
+    close(pipes)
+
+
+async def test_a_line_of_just_the_length_is_not_cut(pipes: Pipes) -> None:
+    """256 KiB are one event."""
+    for _ in range(4):
+        pipes.plain(b"x" * (LINE_BYTES // 4))
+    assert pipes.plain(b"\n") == ["x" * LINE_BYTES + "\n"]
+    close(pipes)
 
 
 async def test_a_frame_is_an_event(pipes: Pipes) -> None:
@@ -128,6 +152,44 @@ async def test_no_frame(pipes: Pipes) -> None:
     assert pipes.framed(b"this is not a frame at all\n") == ["this is not a frame at all\n"]
     assert pipes.framed(frame(b"this is"))[1:] == ["this is"]
     close(pipes)
+
+
+async def test_a_frame_that_claims_too_much(pipes: Pipes) -> None:
+    """A head that says more than 1 MiB is none: it is shown as text at once, and nothing is waited for."""
+    head = struct.pack(">IIQ", TEXT, (1 << 20) + 1, 0)
+    assert pipes.framed(head + b"text\n") == [head.decode(errors="replace") + "text\n"]
+    assert pipes.framed(frame(b"framed"))[1:] == ["framed"]
+    close(pipes)
+
+
+async def test_a_frame_of_the_greatest_length(pipes: Pipes) -> None:
+    """1 MiB is one event, in however many pieces it comes."""
+    whole = frame(b"x" * (1 << 20))
+    for start in range(0, len(whole), 60_000):
+        pipes.framed(whole[start : start + 60_000])
+    assert pipes.messages() == ["x" * (1 << 20)]
+    close(pipes)
+
+
+async def test_unfinished_line_at_the_end(pipes: Pipes) -> None:
+    """Before the END of an invocation whose runtime is dead the rest is published, once."""
+    pipes.plain(b"last words")
+    pipes.logs.drain(at_end=True)
+    assert pipes.messages() == ["last words"]
+    close(pipes)
+    assert pipes.messages() == ["last words"]
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [(frame(b"x" * 99)[:20], "xxxx"), (b"no frame\n", "no frame\n"), (frame(b"")[:15], None)],
+    ids=["half-a-frame", "less-than-a-head", "half-a-head"],
+)
+async def test_unfinished_frame(pipes: Pipes, data: bytes, shown: str | None) -> None:
+    """What a dead process left in the framed descriptor is shown when its pipes are closed; half a head says nothing."""
+    assert pipes.framed(data) == []
+    close(pipes)
+    assert pipes.messages() == ([] if shown is None else [shown])
 
 
 async def test_what_the_child_is_given(pipes: Pipes) -> None:

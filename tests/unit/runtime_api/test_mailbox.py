@@ -140,3 +140,31 @@ async def test_asking_again() -> None:
     mailbox.on_next(alive.append)
     mailbox.dispatch(FIRST)
     assert (lost, alive) == ([], [FIRST])
+
+
+async def test_an_event_that_finds_nobody_waits() -> None:
+    """A runtime whose waiting connection broke before the dispatch is handed the event when it asks again, once."""
+    mailbox = Mailbox()
+    lost: list[Delivery] = []
+    alive: list[Delivery] = []
+    mailbox.on_next(lost.append)
+    mailbox.forget_parked(lost.append)
+    over = mailbox.dispatch(FIRST)
+    assert lost == []
+    mailbox.on_next(alive.append)
+    assert (alive, over.done(), mailbox.state) == ([FIRST], False, RuntimeState.RUNNING)
+    with pytest.raises(IllegalTransition):
+        mailbox.on_next(alive.append)
+    mailbox.on_answer("first", ANSWER)
+    mailbox.on_next(alive.append)
+    assert (over.result(), mailbox.answer, alive) == (Over.NEXT, ANSWER, [FIRST])
+
+
+async def test_another_connections_end_is_no_matter() -> None:
+    """Only the connection on which the runtime waits takes the waiting with it."""
+    mailbox = Mailbox()
+    got: list[Delivery] = []
+    mailbox.on_next(got.append)
+    mailbox.forget_parked(ignore)
+    mailbox.dispatch(FIRST)
+    assert got == [FIRST]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plimsoll.environment.ends import outcome_of_answer
 from plimsoll.model import Invocation
 from plimsoll.runtime_api import RESPONSE_LIMIT_BYTES, Answer, Delivery, Mailbox, Over, RuntimeApi
 
@@ -179,12 +180,13 @@ async def test_response_in_chunks(served: Served) -> None:
     assert served.mailbox.answer == Answer(b"abcde")
 
 
+@pytest.mark.parametrize("call", [RESPONSE, ERROR], ids=["response", "error"])
 @pytest.mark.parametrize("over", [0, 1])
-async def test_response_limit(served: Served, over: int) -> None:
-    """6,291,556 bytes are taken; one more is refused, and the caller's answer is that it was too large."""
+async def test_response_limit(served: Served, call: str, over: int) -> None:
+    """6,291,556 bytes are taken, of an error as well; one more is refused, and the caller hears that it was too large."""
     async with served.runtime() as runtime:
         await handed(served, runtime)
-        status, _, body = await runtime.call(RESPONSE, b"x" * (RESPONSE_LIMIT_BYTES + over))
+        status, _, body = await runtime.call(call, b"x" * (RESPONSE_LIMIT_BYTES + over))
     answer = served.mailbox.answer
     assert answer is not None
     if over:
@@ -192,6 +194,7 @@ async def test_response_limit(served: Served, over: int) -> None:
         expected = refused("413 Request Entity Too Large", "RequestEntityTooLarge", message)
         assert expected == (status, body)
         assert answer == Answer(b"", is_error=True, too_large=True)
+        assert outcome_of_answer("id", answer).error_type == "Function.ResponseSizeTooLarge"
     else:
         assert (status, len(answer.payload)) == ("HTTP/1.1 202 Accepted", 6_291_556)
 
@@ -326,6 +329,18 @@ async def test_lost_connection(served: Served) -> None:
         assert (await runtime.call(f"GET {ROOT}/ping"))[2] == b"pong"
         served.mailbox.dispatch(DELIVERY)
         assert (await runtime.answer())[2] == b'{"x":1}'
+
+
+async def test_connection_lost_before_the_event(served: Served) -> None:
+    """A client whose connection broke before there was an event is handed it when it asks again."""
+    async with served.runtime() as lost:
+        lost.ask(NEXT)
+        await served.mailbox.over
+    async with served.runtime() as runtime:
+        assert (await runtime.call(f"GET {ROOT}/ping"))[2] == b"pong"
+        served.mailbox.dispatch(DELIVERY)
+        assert (await runtime.call(NEXT))[2] == b'{"x":1}'
+        assert await runtime.call(RESPONSE, b"1") == ACCEPTED
 
 
 async def test_closing(served: Served) -> None:

@@ -71,10 +71,18 @@ def test_a_folder_without_a_lock_has_no_owner(tmp_path: Path) -> None:
 
 def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
     """Only names that begin with a process number are runs; one that is being made is hidden."""
-    for name in ("notes", ".4711-5eed"):
+    making = f".{os.getpid()}-5eed"
+    for name in ("notes", making):
         (tmp_path / name).mkdir()
     assert sweep(lambda run: None, tmp_path) == []
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".4711-5eed", "notes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([making, "notes"])
+
+
+def test_one_whose_maker_died_is_swept(tmp_path: Path) -> None:
+    """Killed between making its folder and giving it its name, a run has left that folder only."""
+    (tmp_path / ".0-5eed").mkdir()
+    assert sweep(lambda run: None, tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_parent_has_nothing_to_sweep(tmp_path: Path) -> None:
