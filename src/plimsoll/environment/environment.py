@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from plimsoll import clock
 from plimsoll.environment import ends
+from plimsoll.environment.journal import Journal
 from plimsoll.environment.life import Life
 from plimsoll.environment.variables import function_variables
 from plimsoll.errors import OutOfMemoryFault, TimeoutFault
@@ -29,6 +30,7 @@ from plimsoll.records import billed_ms, log_stream_name, text
 from plimsoll.runtime_api import Delivery, Over, RuntimeApi
 from plimsoll.sandbox.box import BoxSpec
 from plimsoll.sandbox.box_init import LISTEN_PORT
+from plimsoll.sandbox.peers import comes_from
 
 if TYPE_CHECKING:
     from plimsoll.meter import Measurement
@@ -58,12 +60,12 @@ class Environment:
         self._box = box
         self._cgroup = cgroup
         self._meter = Meter(function, cgroup)
-        self._events: list[LogEvent] = []
+        self._journal = Journal()
         self._invocations = 0
         self._init_ms: float | None = None
         self._must_replace = False
         self._settled = False
-        self._api = RuntimeApi()
+        self._api = RuntimeApi(None if function.network == "none" else self._admits)
         self._life: Life | None = None
         self._address = ""
 
@@ -116,15 +118,15 @@ class Environment:
             duration_ms = self.function.timeout_s * 1000  # as today's logs have it: facts sheet B3
         killed = report_as.error_type == OutOfMemoryFault.error_type
         measured = self._meter.finish(exact=files, after_kill=killed)
-        if self._life is not None:
-            self._life.logs.drain(at_end=self.state is _S.RESETTING)
+        if self.state is _S.RESETTING:
+            # before anything is looked at: a thousand processes that still run make each look take seconds
+            await self._reset()
+        elif self._life is not None:
+            self._life.logs.drain(unfinished_line=True)
         report = self._report(invocation, report_as, duration_ms, measured, files=files)
         self._log(text.end(invocation.request_id))
         self._log(text.report_line(report))
-        if self.state is _S.RESETTING:
-            await self._reset()
-        logs, self._events = tuple(self._events), []
-        return Completed(outcome, report, logs)
+        return Completed(outcome, report, self._journal.take())
 
     async def stop(self) -> None:
         """Ends it: processes, `/tmp` and cgroup are gone on return."""
@@ -222,15 +224,17 @@ class Environment:
     async def _init_failure(self, request_id: str, over: Over, limit_s: float) -> Outcome | None:
         life = self._living()
         if over is Over.NEXT:
-            return self._settle()
+            return self._settle(request_id)
+        if over is not Over.EXIT:
+            self._settle(request_id)  # it still lives: its figure is to be as true as a good one's
         answer = life.mailbox.answer
         if over is not Over.TIMEOUT and answer is not None:
             await self._wait_exit(life)
             return Outcome("error", answer.payload, ends.error_type_of(answer), fatal=True)
         return await self._failure(request_id, over, limit_s)
 
-    def _settle(self) -> Outcome | None:
-        """After the first good init: the accounting. Not fitting into the memory then is an out-of-memory kill."""
+    def _settle(self, request_id: str) -> Outcome | None:
+        """After the first init: the accounting. Not fitting into the memory then is an out-of-memory kill."""
         pid = self._living().process.host_pid
         if self._settled or pid is None:
             return None
@@ -238,7 +242,7 @@ class Environment:
             self._meter.settle_accounting(pid)
         except MemoryError:
             self._must_replace = True
-            return ends.outcome_of_fault(OutOfMemoryFault(""))
+            return ends.outcome_of_fault(OutOfMemoryFault(request_id))
         self._settled = True
         return None
 
@@ -278,8 +282,12 @@ class Environment:
             log_stream=self.log_stream,
         )
         argv = self._runtime.command(self.function.memory_mib, self.function.handler)
-        self._life = Life(self._box, self._cgroup, argv, variables, self._events.append)
+        self._life = Life(self._box, self._cgroup, argv, variables, self._journal.append)
         self._api.mailbox = self._life.mailbox
+
+    def _admits(self, client: tuple[str, int], server: tuple[str, int]) -> bool:
+        """Nobody but this environment's own processes may speak for it."""
+        return comes_from(client, server, self._cgroup.pids())
 
     def _living(self) -> Life:
         assert self._life is not None
@@ -288,11 +296,11 @@ class Environment:
     # records
 
     def _log(self, message: str) -> None:
-        self._events.append(LogEvent(clock.epoch_ms(), message))
+        self._journal.append_ours(LogEvent(clock.epoch_ms(), message))
 
     def _log_init_report(self, phase: str, duration_ms: float, failure: Outcome) -> None:
         if self._life is not None:
-            self._life.logs.drain(at_end=True)
+            self._life.logs.drain(unfinished_line=True)
         error_type = None if failure.status == "timeout" else failure.error_type
         self._log(text.init_report(duration_ms, phase, failure.status, error_type))
 

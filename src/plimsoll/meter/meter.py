@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from plimsoll.memory import CgroupMemory
     from plimsoll.model import Function, MemoryBreakdown, ProcessMemory
     from plimsoll.model.memory import Accounting, Source
-    from plimsoll.sandbox.cgroup import Cgroup
+    from plimsoll.sandbox.cgroup import Cgroup, Peak
 
 _FIRST_SAMPLE_S, _SLOWEST_SAMPLE_S, _SLOWING = 0.01, 0.1, 1.3
 
@@ -99,8 +99,9 @@ class Meter:
 
     def start_window(self) -> None:
         """An invocation begins."""
-        self._finish_window()
+        self._count(self._cgroup.peak())
         self._best = None
+        self._oom_kills = self._cgroup.oom_kills()
         self._cgroup.start_window()
         self._interval_s = _FIRST_SAMPLE_S
         self._sampler.set(_FIRST_SAMPLE_S)
@@ -109,26 +110,25 @@ class Meter:
         """The invocation is over: reads the peaks, splits them.
 
         `exact`: take a full sample in any case; else the last one serves as long as nothing has moved (`_end`).
-        `after_kill`: the runtime's memory is freed already, but what `/tmp` holds is not. The split is then the
-        last sample before, with `/tmp` as it is.
+        `after_kill`: the runtime's memory is freed already, so the split is of the last sample before.
         """
         self._sampler.clear()
         before = self._best or self._high
         end = self._last = self._take() if exact else self._end()
         if after_kill and before is not None:
-            shmem = max(before.memory.shmem_bytes, end.memory.shmem_bytes)
-            last_words = before.memory._replace(shmem_bytes=shmem)
-            self._best = _Sample(last_words, max(before.tmp_bytes, end.tmp_bytes))
-        window, from_kernel = self._finish_window()
+            self._best = before
+        peak = self._cgroup.peak()
+        self._best = _with_files(self._best or end, end, peak.bytes)
+        self._count(peak)
         high = self._high or end
         function = self._function
         return Measurement(
             peak_bytes=min(self._high_bytes, self._room_bytes) + self._uncharged_bytes,
-            invocation_peak_bytes=min(window, self._room_bytes) + self._uncharged_bytes,
+            invocation_peak_bytes=min(peak.bytes, self._room_bytes) + self._uncharged_bytes,
             memory=self._split(high, self._high_bytes),
             at_end=self._split(end, end.memory.usage_bytes),
             source="kernel" if self._all_from_kernel else "sampler",
-            invocation_source="kernel" if from_kernel else "sampler",
+            invocation_source="kernel" if peak.from_kernel else "sampler",
             accounting="shared",
             tmp=TmpUsage(function.tmp_backing, function.tmp_bytes, end.tmp_bytes),
         )
@@ -190,15 +190,13 @@ class Meter:
     def _tmp_bytes(self) -> int:
         return 0 if self._tmp is None else self._tmp.used_bytes()
 
-    def _finish_window(self) -> tuple[int, bool]:
-        """Reads the window's peak in bytes, and lets it count for the environment's."""
-        peak = self._cgroup.peak()
+    def _count(self, peak: Peak) -> None:
+        """Lets a window's peak count for the environment's."""
         # an equal one counts too: at the limit the figure stands still while the split goes on changing
         if peak.bytes >= self._high_bytes or self._high is None:
             self._high_bytes = max(self._high_bytes, peak.bytes)
             self._high = self._best or self._take()
         self._all_from_kernel &= peak.from_kernel
-        return peak.bytes, peak.from_kernel
 
     def _split(self, sample: _Sample, cgroup_bytes: int) -> MemoryBreakdown:
         return break_down(
@@ -207,3 +205,20 @@ class Meter:
             tmp_bytes=sample.tmp_bytes,
             uncharged_file_bytes=self._uncharged_bytes,
         )
+
+
+def _with_files(best: _Sample, end: _Sample, peak_bytes: int) -> _Sample:
+    """The best sample, with what the end shows of `/tmp` and shared memory, as far as the peak has room for it.
+
+    A peak above every sample is of a kind that nobody saw. What lies in `/tmp` at the end was most likely there then:
+    it cannot have come and gone, as heap can.
+    """
+    more = min(
+        end.memory.shmem_bytes - best.memory.shmem_bytes, peak_bytes - best.memory.usage_bytes
+    )
+    if more <= 0:
+        return best
+    memory = best.memory._replace(
+        shmem_bytes=best.memory.shmem_bytes + more, usage_bytes=best.memory.usage_bytes + more
+    )
+    return _Sample(memory, best.tmp_bytes + max(0, min(more, end.tmp_bytes - best.tmp_bytes)))

@@ -10,6 +10,9 @@ from plimsoll.model import ProcessMemory
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+NAMED_MAX = 20
+"""Processes that a report names. A command line is read out of the process's own memory, which can take its time."""
+
 
 def mapped_file_bytes(pid: int) -> int:
     """Resident pages of mapped files (`RssFile` of proc_pid_status(5)); 0 when the process has ended."""
@@ -17,12 +20,13 @@ def mapped_file_bytes(pid: int) -> int:
 
 
 def processes(pids: Iterable[int]) -> tuple[ProcessMemory, ...]:
-    """Anonymous memory of each process that still lives, most first."""
+    """Anonymous memory of the processes that still live, most first, at most `NAMED_MAX` of them."""
+    sizes = sorted(((_status_bytes(pid, "RssAnon"), pid) for pid in pids), reverse=True)
     found = []
-    for pid in pids:
+    for anon_bytes, pid in sizes[:NAMED_MAX]:
         with suppress(OSError):
-            found.append(ProcessMemory(pid, command(pid), _status_bytes(pid, "RssAnon")))
-    return tuple(sorted(found, key=lambda process: -process.anon_bytes))
+            found.append(ProcessMemory(pid, command(pid), anon_bytes))
+    return tuple(found)
 
 
 def command(pid: int) -> str:

@@ -56,31 +56,33 @@ class LogPipes:
         for fd in (self.plain_write, self.framed_write):
             os.close(fd)
 
-    def drain(self, *, at_end: bool = False) -> None:
+    def drain(self, *, unfinished_line: bool = False) -> None:
         """Reads what has been written by now, up to 4 MiB: called before an invocation's END.
 
-        `at_end`: the runtime is at its end; what is unfinished is published too.
+        `unfinished_line`: a line without its newline is published too.
         """
         for _ in range(16):
             if not (self._read_plain() | self._read_framed()):
                 break
-        if at_end:
-            self._publish_unfinished()
+        if unfinished_line and self._line:
+            self._publish_line(self._line)
+            self._line = b""
 
     def close(self) -> None:
         """Reads the rest, publishes it finished or not, closes."""
-        self.drain(at_end=True)
+        self.drain(unfinished_line=True)
+        self._publish_unfinished_frame()
         loop = asyncio.get_running_loop()
         for fd in (self._plain_read, self._framed_read):
             loop.remove_reader(fd)
             os.close(fd)
 
-    def _publish_unfinished(self) -> None:
+    def _publish_unfinished_frame(self) -> None:
         if self._frames.startswith(_FRAME_START):  # its writer died in the middle of it
             self._frames = self._frames[_FRAME_HEAD.size :]
-        for rest in filter(None, (self._line, self._frames)):
-            self._publish_line(rest)
-        self._line = self._frames = b""
+        if self._frames:
+            self._publish_line(self._frames)
+        self._frames = b""
 
     def _read(self, fd: int) -> bytes:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from typing import TYPE_CHECKING
 
 import httptools
 
@@ -21,8 +22,16 @@ from plimsoll.runtime_api.mailbox import (
     Mailbox,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Address = tuple[str, int]
 _VERSION = b"/2018-06-01/runtime/"
 _NEXT = b"/2018-06-01/runtime/invocation/next"
+CONNECTIONS_MAX = 64
+"""Of one environment at once; a runtime client has one or two."""
+HEAD_BYTES_MAX = 1 << 18
+"""Of a request's line and headers; the largest that a client sends is an X-Ray cause of 64 KiB."""
 _ACCEPTED = b'{"status":"OK"}\n'
 _REASONS = {200: b"OK", 202: b"Accepted", 400: b"Bad Request", 403: b"Forbidden",
             404: b"Not Found", 413: b"Request Entity Too Large"}  # fmt: skip
@@ -33,7 +42,9 @@ class RuntimeApi:
 
     mailbox: Mailbox
 
-    def __init__(self) -> None:
+    def __init__(self, admits: Callable[[Address, Address], bool] | None = None) -> None:
+        """`admits` is asked with a new connection's client and server end; default: whoever reaches it comes in."""
+        self.admits = admits
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
 
@@ -71,12 +82,17 @@ class _Connection(asyncio.Protocol):
     def _reset(self) -> None:
         self._url = b""
         self._body: list[bytes] = []
-        self._size = 0
+        self._size = self._head_size = 0
         self._headers: list[tuple[bytes, bytes]] = []
 
     # asyncio.Protocol
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        ends = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        admitted = self._api.admits is None or self._api.admits(*ends)
+        if not admitted or len(self._connections) >= CONNECTIONS_MAX:
+            transport.abort()
+            return
         self._transport = transport
         self._connections.add(self)
 
@@ -85,8 +101,14 @@ class _Connection(asyncio.Protocol):
         self._mailbox.forget_parked(self._deliver)
 
     def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return  # not admitted
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # an offer that is not taken up (h2c); the request itself has been answered by now
+            self._parser = httptools.HttpRequestParser(self)
+            self.data_received(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._send_error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
             self.abort()
@@ -98,9 +120,19 @@ class _Connection(asyncio.Protocol):
     # httptools
     def on_url(self, url: bytes) -> None:
         self._url += url
+        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
+        self._count_head(len(name) + len(value))
+        if len(name) == 6 and name.lower() == b"expect" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _count_head(self, more: int) -> None:
+        self._head_size += more
+        if self._head_size > HEAD_BYTES_MAX:
+            self.abort()
+            raise ValueError("a request's head is too large")
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -121,12 +153,15 @@ class _Connection(asyncio.Protocol):
         except InvalidRequestId:
             self._send_error(400, "InvalidRequestID", "Invalid request ID")
         finally:
+            if not self._parser.should_keep_alive() and url != _NEXT:
+                self.abort()
             self._reset()
 
     def _route(self, method: bytes, url: bytes) -> None:
         if url == _NEXT and method == b"GET":
             self._mailbox.on_next(self._deliver)
             return
+        url = url.partition(b"?")[0]
         if url == b"/2018-06-01/ping":
             self._send(200, b"pong", b"text/plain")
             return

@@ -92,6 +92,8 @@ class Box:
         self.gone = asyncio.Event()
         self._quiet: asyncio.Future[None] | None = None
         self._closing = False
+        self._lost: PlatformError | None = None
+        """Why nothing can be started in it any more."""
         self._control = control
         self._processes: dict[str, Process] = {}
         self._numbers = itertools.count(1)
@@ -106,9 +108,8 @@ class Box:
             "tmp_bytes": spec.tmp_bytes,
             "tmp_inodes": spec.tmp_inodes,
         }
-        with suppress(
-            ConnectionError
-        ):  # it failed or died as a blank, and says or will say so by `ready`
+        # an error here is a blank that failed or died: `ready` says so
+        with suppress(OSError):
             self._control.send(marshal.dumps(("lay out", wanted)))
 
     def start(
@@ -121,6 +122,9 @@ class Box:
     ) -> Process:
         """Starts a process in `cgroup`, with `fds` as its 1, 2, 3, … and /dev/null as 0; returns at once."""
         process = Process()
+        if self._lost is not None:
+            process.end_with_the_box(self._lost)
+            return process
         key = str(next(self._numbers))
         self._processes[key] = process
         message = marshal.dumps(
@@ -159,9 +163,13 @@ class Box:
         while self._control.fileno() >= 0 and self._receive():
             pass  # what it said last
         self._drop_control()
-        cause = error or PlatformError(
-            "the first process of a box was killed from outside; the environment is lost",
-            mend="run it again; `dmesg` tells whether the host ran out of memory",
+        self._lost = cause = (
+            self._lost
+            or error
+            or PlatformError(
+                "the first process of a box was killed from outside; the environment is lost",
+                mend="run it again; `dmesg` tells whether the host ran out of memory",
+            )
         )
         if not self.ready.done():
             self.ready.set_exception(cause)
@@ -193,12 +201,11 @@ class Box:
             case ("ready",):
                 self.ready.set_result(_passed_socket(ancillary))
             case ("failed", str(step), errno, str(text)):
-                self.ready.set_exception(
-                    HostCannot(
-                        f"the box could not be built at its {step}: {text} (errno {errno})",
-                        mend="plimsoll doctor",
-                    )
+                self._lost = HostCannot(
+                    f"the box could not be built at its {step}: {text} (errno {errno})",
+                    mend="plimsoll doctor",
                 )
+                self.ready.set_exception(self._lost)
                 self.ready.exception()
             case ("started", str(key)):
                 self._processes[key].host_pid = _sender_pid(ancillary)
@@ -226,6 +233,7 @@ class Spawner:
         self._blank: Box | None = None
         """One box ahead of demand."""
         self._restock: asyncio.TimerHandle | None = None
+        self._dead: PlatformError | None = None
         self._boxes: dict[int, Box] = {}
         self._waiting: dict[int, Box] = {}
         self._numbers = itertools.count(1)
@@ -267,7 +275,7 @@ class Spawner:
     def create(self, spec: BoxSpec) -> Box:
         """A box, from stock if one is there; returns at once, and it can be given processes. Wait for `box.ready`."""
         box, self._blank = (None, self._blank) if spec.own_network else (self._blank, None)
-        if box is None:
+        if box is None or box.gone.is_set():
             box = self._clone(own_network=spec.own_network)
         box.lay_out(spec)
         if self._blank is None and self._restock is None:
@@ -281,6 +289,10 @@ class Spawner:
     def _clone(self, *, own_network: bool) -> Box:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         box = Box(ours)
+        if self._dead is not None:
+            theirs.close()
+            box.on_gone(self._dead)
+            return box
         number = next(self._numbers)
         self._waiting[number] = box
         message = marshal.dumps(("box", number, own_network))
@@ -312,13 +324,12 @@ class Spawner:
 
     def _on_death(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._dead = PlatformError(
+            "the spawner was killed from outside, and with it all environments",
+            mend="run it again; `dmesg` tells whether the host ran out of memory",
+        )
         for box in (*self._waiting.values(), *self._boxes.values()):
-            box.on_gone(
-                PlatformError(
-                    "the spawner was killed from outside, and with it all environments",
-                    mend="run it again; `dmesg` tells whether the host ran out of memory",
-                )
-            )
+            box.on_gone(self._dead)
         self._boxes.clear()
         self._waiting.clear()
 

@@ -17,7 +17,8 @@ from plimsoll.sandbox import cgroup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONTROLLERS = ("memory", "pids", "cpuacct")
+CONTROLLERS = ("memory", "pids", "cpuacct", "cpu")
+"""`cpu` so that a box weighs as one against Plimsoll, however many processes it has."""
 
 
 class CgroupV1:
@@ -42,7 +43,9 @@ class CgroupV1:
             cgroup.write_and_verify(f"{self._folders['pids']}/pids.max", cgroup.PROCESSES_MAX)
         self._joins = [
             os.open(f"{folder}/tasks", os.O_WRONLY | os.O_CLOEXEC)
-            for folder in self._folders.values()
+            for folder in dict.fromkeys(
+                self._folders.values()
+            )  # some hosts mount cpu,cpuacct together
         ]
         self._usage = self._open("memory.usage_in_bytes")
         self._peak = self._open("memory.max_usage_in_bytes", os.O_RDWR)
@@ -102,5 +105,5 @@ class CgroupV1:
     def remove(self) -> None:
         for fd in (*self._joins, self._usage, self._peak, self._stat, self._kernel, self._oom):
             os.close(fd)
-        for folder in self._folders.values():
+        for folder in dict.fromkeys(self._folders.values()):
             cgroup.remove_tree(folder)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 # Facts sheet C8 and E2. Processes are limited by the pids cgroup (1,024): an rlimit would be shared with every
 # other process of this uid on the host.
 RLIMITS = (
-    (resource.RLIMIT_NOFILE, 1024, 1024),
-    (resource.RLIMIT_CORE, 10737418240, 10737418240),
-    (resource.RLIMIT_MEMLOCK, 65536, 65536),
-    (resource.RLIMIT_STACK, 8388608, resource.RLIM_INFINITY),
+    ("RLIMIT_NOFILE", 1024, 1024),
+    ("RLIMIT_CORE", 10737418240, 10737418240),
+    ("RLIMIT_MEMLOCK", 65536, 65536),
+    ("RLIMIT_STACK", 8388608, resource.RLIM_INFINITY),
 )
 _NAMESPACES = (
     syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
@@ -74,12 +74,17 @@ def main(fd: int, root: str) -> None:
 
 def _confine() -> None:
     """What every process of every box inherits: set here once, it costs no box any time."""
-    for which, soft, hard in RLIMITS:
-        resource.setrlimit(which, (soft, hard))
+    for name, soft, hard in RLIMITS:
+        try:
+            resource.setrlimit(getattr(resource, name), (soft, hard))
+        except (OSError, ValueError) as error:
+            raise OSError(1, f"{name} cannot be set to {soft}: {error}") from None
     os.setgroups([])
     os.umask(0o022)
     syscalls.drop_capability_bounds()
+    syscalls.join_new_session_keyring()
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    syscalls.refuse_keyrings()
 
 
 def _serve(plimsoll: _socket.socket, children: int, root: str) -> None:

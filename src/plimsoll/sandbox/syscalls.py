@@ -34,6 +34,9 @@ PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 
+PR_SET_SECCOMP = 22
+_SECCOMP_MODE_FILTER = 2
+
 _SIGCHLD = 17
 _SIG_BLOCK, _SIG_SETMASK = 0, 2
 _SFD_CLOEXEC = 0o2000000
@@ -46,6 +49,7 @@ _NUMBERS: dict[str, dict[str, int]] = {
         "clone3": 435,
         "close_range": 436,
         "mount_setattr": 442,
+        "keyctl": 250,
     },
     "aarch64": {
         "pivot_root": 41,
@@ -53,7 +57,13 @@ _NUMBERS: dict[str, dict[str, int]] = {
         "clone3": 435,
         "close_range": 436,
         "mount_setattr": 442,
+        "keyctl": 219,
     },
+}
+_KEYRING_CALLS: dict[str, tuple[tuple[int, int, int], ...]] = {
+    # AUDIT_ARCH_* (include/uapi/linux/audit.h), add_key to keyctl: of the 64-bit and of the 32-bit calls
+    "x86_64": ((0xC000003E, 248, 250), (0x40000003, 286, 288)),
+    "aarch64": ((0xC00000B7, 217, 219), (0x40000028, 309, 311)),
 }
 
 
@@ -149,8 +159,46 @@ def drop_capability_bounds() -> None:
             return  # EINVAL: one past the kernel's last capability
 
 
+def join_new_session_keyring() -> None:
+    """Leaves the caller's keys behind (`keyctl(2)`, KEYCTL_JOIN_SESSION_KEYRING); nothing to leave without keyrings."""
+    _libc.syscall(_number("keyctl"), 1, None)
+
+
+def refuse_keyrings() -> None:
+    """From here on this process and its children get EPERM from the kernel's keyrings (`seccomp(2)`).
+
+    They are kept by user id, not by namespace: two boxes would share one, and with the user of that id on the host.
+    Decided by number only, which the kernel caches: it costs other calls nothing. Needs no-new-privileges.
+    """
+    load, jump_eq, jump_gt, jump_ge, mask, ret = 0x20, 0x15, 0x25, 0x35, 0x54, 0x06
+    allow, eperm = 0x7FFF0000, 0x00050001
+    program: list[tuple[int, int, int, int]] = []  # code, jump if true, jump if false, operand
+    for arch, first, last in _KEYRING_CALLS[_MACHINE]:
+        program += [
+            (load, 0, 0, 4),  # seccomp_data.arch
+            (jump_eq, 0, 6, arch),  # another one: on to its own block
+            (load, 0, 0, 0),  # seccomp_data.nr
+            (mask, 0, 0, 0x3FFFFFFF),  # x32 calls carry a bit of their own
+            (jump_ge, 0, 1, first),
+            (jump_gt, 0, 1, last),
+            (ret, 0, 0, allow),
+            (ret, 0, 0, eperm),
+        ]
+    program.append((ret, 0, 0, allow))
+    packed = b"".join(struct.pack("=HBBI", *step) for step in program)
+    steps = ctypes.create_string_buffer(packed, len(packed))
+    header = struct.pack("@HP", len(program), ctypes.addressof(steps))
+    fprog = ctypes.create_string_buffer(header, len(header))
+    result = _libc.prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0)
+    _check(result, "prctl seccomp")
+
+
 def block_sigchld() -> int:
-    """Blocks SIGCHLD and gives a descriptor that turns readable when a child has ended (`signalfd(2)`)."""
+    """Blocks SIGCHLD and gives a descriptor that turns readable when a child has ended (`signalfd(2)`).
+
+    With its default action: ignored, as Plimsoll's own parent may have it, it would reap children unseen.
+    """
+    _libc.signal(_SIGCHLD, None)
     mask = ctypes.create_string_buffer(128)
     _libc.sigemptyset(mask)
     _libc.sigaddset(mask, _SIGCHLD)
@@ -159,9 +207,14 @@ def block_sigchld() -> int:
 
 
 def reset_signals() -> None:
-    """Empties the signal mask and gives back what Python ignores: both would be inherited over exec."""
-    for ignored_by_python in (13, 25):  # SIGPIPE, SIGXFSZ
-        _libc.signal(ignored_by_python, None)
+    """Empties the signal mask and ignores no signal any more: both would be inherited over exec.
+
+    Python itself ignores SIGPIPE and SIGXFSZ, and whoever started Plimsoll may have ignored others (`nohup`).
+    """
+    for number in range(1, 65):
+        _libc.signal(
+            number, None
+        )  # refused for SIGKILL and SIGSTOP, and for two that the C library keeps
     mask = ctypes.create_string_buffer(128)
     _libc.sigemptyset(mask)
     _check(_libc.sigprocmask(_SIG_SETMASK, mask, None), "sigprocmask")

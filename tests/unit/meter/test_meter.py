@@ -150,6 +150,22 @@ async def test_the_split_is_of_the_highest_sample(bench: Bench) -> None:
     assert measured.at_end == MemoryBreakdown(anon_bytes=MIB, file_bytes=40 * MIB, kernel_bytes=MIB)
 
 
+async def test_a_peak_above_all_samples_goes_to_files_first(bench: Bench) -> None:
+    """What lies in `/tmp` at the end was there at a peak that nobody saw; only what is beyond that is heap."""
+    bench.begin(file_bytes=40 * MIB)
+    bench.meter.start_window()
+    bench.cgroup.charge(anon_bytes=30 * MIB)
+    await bench.time.advance(0.011)
+    bench.fill_tmp(20 * MIB)
+    bench.cgroup.charge(anon_bytes=32 * MIB)
+    bench.cgroup.charge(anon_bytes=MIB)
+    measured = bench.meter.finish(exact=True)
+    assert measured.peak_bytes == 92 * MIB
+    assert measured.memory == MemoryBreakdown(
+        anon_bytes=32 * MIB, tmp_bytes=20 * MIB, file_bytes=40 * MIB
+    )
+
+
 async def test_at_an_equal_height_the_later_split_counts(bench: Bench) -> None:
     """At the limit the figure stands still while /tmp goes on displacing page cache."""
     bench.begin(anon_bytes=20 * MIB, file_bytes=108 * MIB)

@@ -172,12 +172,14 @@ async def test_a_frame_of_the_greatest_length(pipes: Pipes) -> None:
 
 
 async def test_unfinished_line_at_the_end(pipes: Pipes) -> None:
-    """Before the END of an invocation whose runtime is dead the rest is published, once."""
+    """Before an invocation's END a line without its newline is published, once; half a frame waits for its rest."""
     pipes.plain(b"last words")
-    pipes.logs.drain(at_end=True)
+    pipes.framed(frame(b"later")[:18])
+    pipes.logs.drain(unfinished_line=True)
     assert pipes.messages() == ["last words"]
+    assert pipes.framed(frame(b"later")[18:]) == ["last words", "later"]
     close(pipes)
-    assert pipes.messages() == ["last words"]
+    assert pipes.messages() == ["last words", "later"]
 
 
 @pytest.mark.parametrize(

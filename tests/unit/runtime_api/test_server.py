@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from plimsoll.environment.ends import outcome_of_answer
 from plimsoll.model import Invocation
 from plimsoll.runtime_api import RESPONSE_LIMIT_BYTES, Answer, Delivery, Mailbox, Over, RuntimeApi
+from plimsoll.runtime_api.server import CONNECTIONS_MAX, HEAD_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,10 +65,19 @@ class Runtime:
         """Whether the other side has closed without another byte."""
         return await self._reader.read() == b""
 
+    async def line(self) -> bytes:
+        """The next line, as it is."""
+        return await self._reader.readline()
+
+    async def rest(self) -> bytes:
+        """All that still comes until the other side closes."""
+        return await self._reader.read()
+
     async def close(self) -> None:
         """Closes the connection."""
         self._writer.close()
-        await self._writer.wait_closed()
+        with suppress(ConnectionResetError):
+            await self._writer.wait_closed()
 
 
 class Served:
@@ -306,6 +316,73 @@ async def test_no_http(served: Served) -> None:
         )
         assert expected == (status, body)
         assert await runtime.closed()
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_who_is_not_admitted(served: Served, ours: bool) -> None:
+    """Whoever the environment does not know has its connection closed before it has said a word."""
+    asked: list[object] = []
+
+    def admits(client: tuple[str, int], server: tuple[str, int]) -> bool:
+        asked.append((client[0], server[0]))
+        return ours
+
+    served.api.admits = admits
+    async with served.runtime() as runtime:
+        if ours:
+            assert (await runtime.call(f"GET {ROOT}/ping"))[2] == b"pong"
+        else:
+            with suppress(ConnectionResetError):
+                assert await runtime.closed()
+    assert asked == [("127.0.0.1", "127.0.0.1")]
+
+
+async def test_no_more_connections_than_a_client_needs(served: Served) -> None:
+    """The one too many is closed; the others go on."""
+    async with AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(served.runtime()) for _ in range(CONNECTIONS_MAX)]
+        for runtime in opened:
+            assert (await runtime.call(f"GET {ROOT}/ping"))[2] == b"pong"
+        one_more = await stack.enter_async_context(served.runtime())
+        with suppress(ConnectionResetError):
+            assert await one_more.closed()
+
+
+async def test_expect_continue(served: Served) -> None:
+    """A client that waits for 100 Continue before it sends its body is told to go on."""
+    async with served.runtime() as runtime:
+        await handed(served, runtime)
+        runtime.send(
+            f"{RESPONSE} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n".encode()
+        )
+        assert await runtime.line() == b"HTTP/1.1 100 Continue\r\n"
+        assert await runtime.line() == b"\r\n"
+        runtime.send(b"1")
+        assert await runtime.answer() == ACCEPTED
+
+
+async def test_connection_close(served: Served) -> None:
+    """A client that wants to close is answered, and then closed."""
+    async with served.runtime() as runtime:
+        assert (await runtime.call(f"GET {ROOT}/ping", Connection="close"))[2] == b"pong"
+        assert await runtime.closed()
+
+
+async def test_upgrade(served: Served) -> None:
+    """An offer of another protocol is not taken up; the connection goes on in this one."""
+    async with served.runtime() as runtime:
+        for _ in range(2):
+            answer = await runtime.call(f"GET {ROOT}/ping", Connection="Upgrade", Upgrade="h2c")
+            assert answer[2] == b"pong"
+
+
+async def test_head_limit(served: Served) -> None:
+    """A request whose headers are larger than any client's is not read to its end."""
+    async with served.runtime() as runtime:
+        runtime.send(f"{NEXT} HTTP/1.1\r\nX: {'x' * HEAD_BYTES_MAX}\r\n\r\n".encode())
+        with suppress(ConnectionResetError):
+            await runtime.rest()
+    assert not served.mailbox.over.done()
 
 
 async def test_dead_runtimes_connections_are_dropped(served: Served) -> None:
