@@ -121,7 +121,7 @@ def log_text(completed: Completed) -> str:
 async def plimsoll(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
     """The command itself: exit status, standard output, standard error."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from plimsoll.cli import main; main()", *arguments),
+        *(sys.executable, "-m", "plimsoll", *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

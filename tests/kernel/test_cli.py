@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shlex
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,8 +118,13 @@ async def test_the_event_comes_from_text_file_or_standard_input(tmp_path: Path) 
         ([TMP_APPEND, "--runtime", "java21"], "java21: Plimsoll does not run Java yet"),
         ([TMP_APPEND, "--memory", "64"], "--memory 64: it is between 128 and 10240 MB"),
         ([TMP_APPEND, "--tmp-size", "1"], "--tmp-size 1: it is between 512 and 10240 MB"),
-        ([TMP_APPEND, "--timeout", "0"], "--timeout 0: it is more than 0 and at most 900 s"),
+        ([TMP_APPEND, "--timeout", "0"], "--timeout 0: it is between 0.01 and 900 s"),
         ([TMP_APPEND, "--handler", "index.nope"], "index.js does not export nope; handlers that exist: index.handler"),
+        ([TMP_APPEND, "--handler", "index." + "x" * 200], "--handler is 206 characters long; Lambda takes at most 128"),
+        ([TMP_APPEND, "--handler", "index.my handler"], "has white space, which Lambda refuses"),
+        ([TMP_APPEND, "--runtime", PYTHON], f"index.js is no file for {PYTHON}, which runs .py"),
+        ([TMP_APPEND, "--interval", "nan"], "--interval nan: it is between 0 and 86400 s"),
+        (["/dev/null"], "/dev/null is neither a file nor a folder"),
         ([TMP_APPEND, "--event", "{bad"], "--event is not JSON"),
         ([TMP_APPEND, "--tmp-backing", "disk"], "--tmp-backing disk is not built yet"),
         ([TMP_APPEND, "--env", "AWS_REGION=x"], "reserved keys"),
@@ -145,6 +154,73 @@ async def test_reports(tmp_path: Path, ending: str) -> None:
         ".json": b'{\n "invocations"',
     }
     assert content.startswith(expected[ending])
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("redirection", "arguments", "status", "said"),
+    [
+        ("<&-", "", 0, ""),
+        ("<&-", "--event -", 2, "plimsoll: --event -: standard input is closed\n"),
+        (">&-", "", 0, ""),
+        (
+            "> /dev/full",
+            "",
+            3,
+            "plimsoll: standard output cannot be written: No space left on device\n"
+            "  mend: free some space there, or write elsewhere\n",
+        ),
+        (
+            "> /dev/full",
+            "--format json",
+            3,
+            "plimsoll: standard output cannot be written: No space left on device\n"
+            "  mend: free some space there, or write elsewhere\n",
+        ),
+    ],
+)
+async def test_streams_that_are_closed_or_full(
+    redirection: str, arguments: str, status: int, said: str, unbuffered: str
+) -> None:
+    """What a stream cannot do is told in a sentence; one that is not needed is not missed."""
+    hello = shlex.quote(str(EXAMPLES / "hello/app.py"))
+    command = f"{shlex.quote(sys.executable)} -m plimsoll invoke {hello} {arguments} {redirection}"
+    process = await asyncio.create_subprocess_shell(
+        f"PYTHONUNBUFFERED={unbuffered} {command}",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await process.communicate()
+    assert (process.returncode, err.decode()) == (status, said)
+
+
+async def test_a_parent_that_ignores_its_children_is_no_obstacle() -> None:
+    """An ignored SIGCHLD is inherited; Plimsoll waits for its own processes all the same."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "plimsoll", "invoke", str(EXAMPLES / "hello/app.py")),
+        stdout=asyncio.subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    )
+    assert await process.wait() == 0
+
+
+async def test_nothing_of_the_function_bends_the_terminal(tmp_path: Path) -> None:
+    """Escapes in an error message or in a file's name are shown, not sent; the log alone is as it was written."""
+    (tmp_path / "app.py").write_text(
+        "def handler(e, c):\n"
+        "  open('/tmp/\x1b[2J\\nVerdict: No growth\x07', 'ab').write(b'x' * (10 << 20))\n"
+        "  raise ValueError('\x1b[2J\\n   9')\n"
+    )
+    _, out, err = await plimsoll(
+        "invoke", str(tmp_path / "app.py"), "--repeat", "5", "--memory", "256"
+    )
+    assert r"ValueError: \x1b[2J\n   9" in out
+    assert r"/tmp/\x1b[2J\nVerdict: No growth\x07 grows 10.0 MB per invocation" in " ".join(
+        out.split()
+    ).replace("· /tmp", "/tmp")
+    assert [character for character in out + err if not character.isprintable()] == [
+        "\n"
+    ] * out.count("\n")
 
 
 async def test_runtimes_list_and_doctor_have_json_forms() -> None:

@@ -53,7 +53,7 @@ async def start_sleeper(folder: Path) -> asyncio.subprocess.Process:
         "60",
     )
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from plimsoll.cli import main; main()", *command),
+        *(sys.executable, "-m", "plimsoll", *command),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -61,16 +61,18 @@ async def start_sleeper(folder: Path) -> asyncio.subprocess.Process:
     return process
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 async def test_interrupted_it_cleans_up_and_says_so(
     tmp_path: Path, store: RuntimeStore, number: signal.Signals, status: int
 ) -> None:
-    """Ctrl-C and SIGTERM in the middle of an invocation: no process, mount or cgroup is left."""
+    """Ctrl-C, SIGTERM and SIGHUP in the middle of an invocation: no process, mount or cgroup is left."""
     process = await start_sleeper(tmp_path)
     process.send_signal(number)
     _, err = await process.communicate()
     assert process.returncode == status
-    assert b"interrupted" in err
+    assert f"interrupted by {number.name}".encode() in err
     assert boxed_processes(process) == []
     assert leftovers() == []
 

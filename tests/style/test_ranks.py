@@ -23,6 +23,7 @@ RANKS = (
     ("report", "services", "analysis"),
     ("server",),
     ("cli", "pytest_plugin", "testing"),
+    ("__main__",),
 )
 """What lies directly under `src/plimsoll`, the innermost rank first.
 

@@ -17,8 +17,15 @@ from plimsoll.settings import read_settings
 _COLOURS = {"fine": "green", "doubtful": "yellow", "broken": "red"}
 
 
-@click.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.command(epilog="\b\nExamples:\n  plimsoll doctor\n  plimsoll doctor --format json")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table, or a JSON object a line.",
+)
 def doctor(form: str) -> int:
     """Tell what this host enforces, what it cannot, and the command that mends it.
 

@@ -40,7 +40,14 @@ _GROWTH = frozenset(
     epilog="\b\nExample:\n  plimsoll invoke index.js --runtime nodejs20.x --memory 128 --repeat 12"
 )
 @with_options
-@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Invocations, one after the other.",
+)
 def invoke(repeat: int, **given: Any) -> int:
     """Run a function in one warm environment, once or many times.
 
@@ -59,7 +66,7 @@ def invoke(repeat: int, **given: Any) -> int:
     "--repeat",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Exactly N; default: until it is clear.",
+    help=f"Exactly N invocations. Default: until it is clear, {DIAGNOSE_MIN} to {DIAGNOSE_MAX}.",
 )
 def diagnose(repeat: int | None, **given: Any) -> int:
     """Invoke until the verdict is clear, say what grows.
@@ -104,9 +111,7 @@ async def _invoke_all(
     enough: Callable[[list[Completed]], bool] | None,
     completed: list[Completed],
 ) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    _cancel_by_signals()
     store = RuntimeStore(read_settings(os.environ).data_folder)
     async with open_fleet(store) as fleet:
         function = request.function(fleet.staging, store)
@@ -123,6 +128,15 @@ async def _invoke_all(
             async for one in invocations:
                 completed.append(one)
                 _print(request, one, shown)
+
+
+def _cancel_by_signals() -> None:
+    """Both end the run as Ctrl-C does, with everything cleaned up; `nohup` has SIGHUP ignored, and it stays so."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel, number.name)
 
 
 def _show(request: Request, function: Function, repeat: int) -> Any:

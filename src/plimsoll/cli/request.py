@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from plimsoll.deployment import (
+    check_interval,
     check_memory,
     check_timeout,
     check_tmp,
@@ -20,6 +21,7 @@ from plimsoll.deployment import (
     read_event,
     resolve,
 )
+from plimsoll.deployment.limits import INTERVAL_S, MEMORY_MIB, TIMEOUT_S, TMP_MIB
 from plimsoll.errors import CallerError
 from plimsoll.model import Function
 from plimsoll.report import check_report_path
@@ -36,16 +38,23 @@ OPTIONS = (
     click.argument("path", type=click.Path(path_type=Path)),
     click.option("--handler", help="file.export. Default: index.handler, app.lambda_handler, … the first that exists."),
     click.option("--runtime", help="Such as nodejs20.x. Default: by the file's kind."),
-    click.option("--memory", type=int, default=128, show_default=True, metavar="MB", help="MemorySize."),
-    click.option("--tmp-size", type=int, default=512, show_default=True, metavar="MB", help="EphemeralStorage."),
-    click.option("--tmp-backing", type=click.Choice(["tmpfs", "disk"]), default="tmpfs", show_default=True),
-    click.option("--timeout", type=float, default=3, show_default=True, metavar="S"),
+    click.option("--memory", type=int, default=128, show_default=True, metavar="MB",
+                 help=f"MemorySize, {MEMORY_MIB[0]} to {MEMORY_MIB[1]}."),
+    click.option("--tmp-size", type=int, default=512, show_default=True, metavar="MB",
+                 help=f"EphemeralStorage, {TMP_MIB[0]} to {TMP_MIB[1]}."),
+    click.option("--tmp-backing", type=click.Choice(["tmpfs", "disk"]), default="tmpfs", show_default=True,
+                 help="What holds /tmp: memory; disk is not built yet."),
+    click.option("--timeout", type=float, default=3, show_default=True, metavar="S",
+                 help=f"The function's timeout in seconds, {TIMEOUT_S[0]} to {TIMEOUT_S[1]}."),
     click.option("--event", metavar="JSON|@FILE|-", help="The event. Default: {}."),
     click.option("--env", multiple=True, metavar="K=V", help="May be given several times."),
     click.option("--layer", multiple=True, type=click.Path(path_type=Path), help="A folder or a zip; up to five."),
-    click.option("--interval", type=click.FloatRange(min=0), default=0, metavar="S", help="Pause between invocations."),
-    click.option("--network", type=click.Choice(["host", "none"]), default="host", show_default=True),
-    click.option("--format", "form", type=click.Choice(["table", "text", "json"]), default="table", show_default=True),
+    click.option("--interval", type=float, default=0, metavar="S",
+                 help=f"Seconds between invocations, {INTERVAL_S[0]} to {INTERVAL_S[1]}."),
+    click.option("--network", type=click.Choice(["host", "none"]), default="host", show_default=True,
+                 help="What the function reaches: what the host does, or loopback alone."),
+    click.option("--format", "form", type=click.Choice(["table", "text", "json"]), default="table", show_default=True,
+                 help="A table; the log as CloudWatch shows it; a JSON object a line."),
     click.option("--report", type=click.Path(path_type=Path), help="Write a picture: .html .svg .png .json."),
 )  # fmt: skip
 
@@ -114,10 +123,10 @@ def read_request(given: dict[str, Any]) -> Request:
         tmp_mib=check_tmp(given["tmp_size"]),
         tmp_backing=given["tmp_backing"],
         timeout_s=check_timeout(given["timeout"]),
-        payload=read_event(given["event"], sys.stdin.buffer),
+        payload=read_event(given["event"], sys.stdin.buffer if sys.stdin else None),
         environment=parse_env(given["env"]),
         layers=tuple(given["layer"]),
-        interval_s=given["interval"],
+        interval_s=check_interval(given["interval"]),
         network=given["network"],
         form=given["form"],
         report=given["report"],

@@ -15,13 +15,23 @@ from plimsoll.runtimes import RuntimeStore
 from plimsoll.settings import read_settings
 
 
-@click.group()
+@click.group(
+    epilog="\b\nExamples:\n  plimsoll runtimes list\n  plimsoll runtimes add nodejs20.x python3.12\n"
+    "  plimsoll runtimes remove nodejs20.x"
+)
 def runtimes() -> None:
     """List, add and remove the runtimes that this host can run."""
 
 
-@runtimes.command("list")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@runtimes.command("list", epilog="\b\nExample:\n  plimsoll runtimes list --format json")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table, or a JSON object a line.",
+)
 def list_(form: str) -> int:
     """What is installed, what can be added, and what is missing for the rest."""
     offers = _store().catalog()
@@ -51,6 +61,8 @@ def add(names: tuple[str, ...], yes: bool) -> int:
       plimsoll runtimes add nodejs20.x python3.12
     """
     store = _store()
+    for name in names:
+        store.check(name)
     have = {runtime.name for runtime in store.installed()}
     wanted = [name for name in names if name not in have]
     if wanted and not yes:
@@ -69,7 +81,12 @@ def add(names: tuple[str, ...], yes: bool) -> int:
 @runtimes.command()
 @click.argument("names", nargs=-1, required=True)
 def remove(names: tuple[str, ...]) -> int:
-    """Remove installed runtimes."""
+    """Remove installed runtimes.
+
+    \b
+    Example:
+      plimsoll runtimes remove nodejs20.x
+    """
     store = _store()
     for name in names:
         store.remove(name)

@@ -16,12 +16,15 @@ EVENT_LIMIT_BYTES = 6_291_556
 """Facts sheet F2 and D1."""
 
 
-def read_event(argument: str | None, stdin: BinaryIO) -> bytes:
-    """`JSON`, `@file` or `-`; None is `{}`. Raises `CallerError` that points at what is wrong."""
+def read_event(argument: str | None, stdin: BinaryIO | None) -> bytes:
+    """`JSON`, `@file` or `-`; None is `{}`. `stdin` is None where it is closed.
+
+    Raises `CallerError` that points at what is wrong.
+    """
     if argument is None:
         return b"{}"
     if argument == "-":
-        name, raw = "standard input", stdin.read()
+        name, raw = "standard input", _read(stdin)
     elif argument.startswith("@"):
         name = argument[1:]
         try:
@@ -36,6 +39,15 @@ def read_event(argument: str | None, stdin: BinaryIO) -> bytes:
         )
     _check(name, raw)
     return raw
+
+
+def _read(stdin: BinaryIO | None) -> bytes:
+    if stdin is None:
+        raise CallerError("--event -: standard input is closed")
+    try:
+        return stdin.read()
+    except OSError as error:
+        raise CallerError(f"--event -: standard input cannot be read: {error.strerror}") from error
 
 
 def _check(name: str, raw: bytes) -> None:

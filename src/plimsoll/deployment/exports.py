@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exports:
-    """The names, in the file's order, and whether these are all there can be."""
+    """The exported names, in the file's order."""
 
-    names: tuple[str, ...]
+    functions: tuple[str, ...]
+    """In Python those that are one for certain; in JavaScript, where the scan cannot tell, all."""
+    others: tuple[str, ...]
+    """Imports, classes, and what is made by calling something."""
     complete: bool
+    """Whether these are all there can be."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All, functions first."""
+        return self.functions + self.others
 
 
 def read_exports(path: Path) -> Exports:
@@ -33,26 +42,29 @@ def _python(text: str) -> Exports:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return Exports((), complete=False)
-    names: dict[str, bool] = {}
+        return Exports((), (), complete=False)
+    names: dict[str, bool] = {}  # and whether it is a function
     complete = True
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names[node.name] = True
+            names[node.name] = not isinstance(node, ast.ClassDef)
         elif isinstance(node, ast.Assign):
             bound = [part for target in node.targets for part in ast.walk(target)]  # a, b = …
             stored = [part for part in bound if isinstance(part, ast.Name)]
-            names |= {part.id: True for part in stored if isinstance(part.ctx, ast.Store)}
+            bound_here = [part.id for part in stored if isinstance(part.ctx, ast.Store)]
+            names |= dict.fromkeys(bound_here, isinstance(node.value, ast.Lambda))
             complete &= not any(isinstance(part, ast.Subscript) for part in bound)  # globals()[…] =
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names[node.target.id] = True
+            names[node.target.id] = isinstance(node.value, ast.Lambda)
         elif isinstance(node, ast.ImportFrom | ast.Import):
             imported = [alias.asname or alias.name.split(".")[0] for alias in node.names]
-            names |= dict.fromkeys((name for name in imported if name != "*"), True)
+            names |= dict.fromkeys((name for name in imported if name != "*"), False)
             complete &= "*" not in imported
         elif not isinstance(node, ast.Expr):
             complete = False  # an if or a try may define more
-    return Exports(tuple(names), complete)
+    functions = tuple(name for name, is_function in names.items() if is_function)
+    others = tuple(name for name, is_function in names.items() if not is_function)
+    return Exports(functions, others, complete)
 
 
 _COMMENT_OR_STRING = re.compile(
@@ -85,7 +97,7 @@ def _javascript(text: str) -> Exports:
             if re.fullmatch(r"[A-Za-z_$][\w$]*", name):
                 found.append((listed.start(), name))
     names = dict.fromkeys(name for _, name in sorted(found, key=lambda item: item[0]))
-    return Exports(tuple(names), complete=bool(names) and _UNSURE.search(bare) is None)
+    return Exports(tuple(names), (), complete=bool(names) and _UNSURE.search(bare) is None)
 
 
 def looks_callback_style(path: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plimsoll.deployment.exports import Exports, read_exports
+from plimsoll.deployment.package import one_folder_down
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from plimsoll.deployment.package import Package
     from plimsoll.runtimes.runtime import Language
 
+LENGTH_MAX = 128
+"""Facts sheet H3; white space is refused there too."""
 ENDINGS: dict[str, tuple[str, ...]] = {"nodejs": (".js", ".mjs", ".cjs"), "python": (".py",)}
 USUAL = (
     "index.handler",
@@ -40,6 +43,7 @@ def choose_handler(
     """
     if requested is not None:
         if check:
+            _refuse_constrained(requested)
             _check(package, language, requested)
         return requested
     if package.entry is not None:
@@ -50,8 +54,8 @@ def choose_handler(
         if file is not None and _may_have(read_exports(file), name):
             return handler
     raise CallerError(
-        f"no handler found in {package.root}: looked for {', '.join(USUAL[:4])} …; {_existing(package, language)}",
-        mend="name one: --handler file.export",
+        f"no handler found in {package.source}: looked for {', '.join(USUAL[:4])} …; {_existing(package, language)}",
+        mend=one_folder_down(package) or "name one: --handler file.export",
     )
 
 
@@ -80,6 +84,16 @@ def split_handler(language: Language, handler: str) -> tuple[str, str]:
     return module, name
 
 
+def _refuse_constrained(handler: str) -> None:
+    """What CreateFunction refuses by its form alone."""
+    if len(handler) > LENGTH_MAX:
+        raise CallerError(
+            f"--handler is {len(handler)} characters long; Lambda takes at most {LENGTH_MAX}"
+        )
+    if any(character.isspace() for character in handler):
+        raise CallerError(f"--handler {handler!r} has white space, which Lambda refuses")
+
+
 def _check(package: Package, language: Language, handler: str) -> None:
     module, name = split_handler(language, handler)
     file = find_file(package.root, language, module)
@@ -87,8 +101,9 @@ def _check(package: Package, language: Language, handler: str) -> None:
         if (package.root / module).is_dir():
             return  # a package folder: the runtime resolves it
         raise CallerError(
-            f"the handler {handler} needs a file {module}{ENDINGS[language][0]}, which {package.root} has not; "
-            + _existing(package, language)
+            f"the handler {handler} needs a file {module}{ENDINGS[language][0]}, which is not in {package.source}; "
+            + _existing(package, language),
+            mend=one_folder_down(package),
         )
     exports = read_exports(file)
     if exports.complete and name.split(".")[0] not in exports.names:
@@ -102,16 +117,16 @@ def _may_have(exports: Exports, name: str) -> bool:
 
 
 def _only_export(package: Package, entry: str) -> str:
-    """A single file's handler: its one export, or the usual name among several."""
+    """A single file's handler: the usual name among its exports, or its one function."""
     stem = entry.rpartition(".")[0]
     exports = read_exports(package.root / entry)
     usual = [h.split(".")[1] for h in USUAL]
     candidates = [name for name in dict.fromkeys(usual) if name in exports.names]
-    if len(exports.names) == 1:
-        return f"{stem}.{exports.names[0]}"
     if candidates:
         return f"{stem}.{candidates[0]}"
-    if not exports.complete and not exports.names:
+    if len(exports.functions) == 1:
+        return f"{stem}.{exports.functions[0]}"
+    if not exports.complete and not exports.functions:
         return f"{stem}.{'lambda_handler' if entry.endswith('.py') else 'handler'}"
     there = ", ".join(f"{stem}.{name}" for name in exports.names) or "none"
     raise CallerError(
@@ -121,13 +136,15 @@ def _only_export(package: Package, entry: str) -> str:
 
 
 def _existing(package: Package, language: Language) -> str:
-    there = list(_all_handlers(package.root, language))
+    scanned = list(_scanned(package.root, language))
+    there = [f"{stem}.{name}" for stem, exports in scanned for name in exports.functions]
+    there += [f"{stem}.{name}" for stem, exports in scanned for name in exports.others]
     return (
         f"handlers that exist: {', '.join(there[:12])}" if there else "no exports were found in it"
     )
 
 
-def _all_handlers(root: Path, language: Language) -> Iterator[str]:
+def _scanned(root: Path, language: Language) -> Iterator[tuple[str, Exports]]:
     for path in sorted(root.iterdir()):
         if path.suffix in ENDINGS[language] and path.is_file():
-            yield from (f"{path.stem}.{name}" for name in read_exports(path).names)
+            yield path.stem, read_exports(path)

@@ -32,6 +32,8 @@ def merge_layers(layers: Sequence[Path], code: Path, staging: Path) -> Path | No
         source = layer
         if not layer.exists():
             raise CallerError(f"the layer {layer} does not exist; a layer is a folder or a zip")
+        if not layer.is_file() and not layer.is_dir():
+            raise CallerError(f"the layer {layer} is neither a folder nor a zip")
         if layer.is_file():
             source = staging / f"layer-{number}"
             extract(layer, source, limit_bytes=max(0, left))

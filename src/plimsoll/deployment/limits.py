@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from plimsoll.errors import CallerError
 
+Number = TypeVar("Number", int, float)
 MEMORY_MIB = (128, 10240)
 TMP_MIB = (512, 10240)
-TIMEOUT_MAX_S = 900
+TIMEOUT_S = (0.01, 900)
+"""The least is what Lambda's own texts can tell: they have two decimals."""
+INTERVAL_S = (0, 86400)
 
 
 def check_memory(mib: int) -> int:
@@ -21,12 +26,15 @@ def check_tmp(mib: int) -> int:
 
 def check_timeout(seconds: float) -> float:
     """Seconds. AWS takes whole ones from 1; a fraction is taken here too, since it only makes a test shorter."""
-    if not 0 < seconds <= TIMEOUT_MAX_S:
-        raise CallerError(f"--timeout {seconds:g}: it is more than 0 and at most {TIMEOUT_MAX_S} s")
-    return seconds
+    return _check("--timeout", seconds, *TIMEOUT_S, "s")
 
 
-def _check(option: str, value: int, low: int, high: int, unit: str) -> int:
-    if not low <= value <= high:
-        raise CallerError(f"{option} {value}: it is between {low} and {high} {unit}")
+def check_interval(seconds: float) -> float:
+    """The pause between invocations, in seconds. Raises `CallerError` out of range."""
+    return _check("--interval", seconds, *INTERVAL_S, "s")
+
+
+def _check(option: str, value: Number, low: float, high: float, unit: str) -> Number:
+    if not low <= value <= high:  # NaN is in no range
+        raise CallerError(f"{option} {value:.10g}: it is between {low} and {high} {unit}")
     return value

@@ -27,6 +27,8 @@ class Package:
     name: str
     entry: str | None
     """The one file that was named, if PATH was a file."""
+    source: Path
+    """PATH as it was given: the name of the package in all that is said of it."""
 
 
 def resolve(path: Path, staging: Path) -> Package:
@@ -45,25 +47,44 @@ def resolve(path: Path, staging: Path) -> Package:
         if not any(path.iterdir()):
             raise CallerError(f"{path} is empty: there is no code to run")
         _refuse_unreadable(path)
-        return Package(path.resolve(), name, None)
+        return Package(path.resolve(), name, None, path)
+    if not stat.S_ISREG(status.st_mode):  # a fifo would be waited for
+        raise CallerError(
+            f"{path} is neither a file nor a folder; PATH is a handler's file, a folder, or a zip"
+        )
     if path.suffix == ".zip":
         root = staging / f"task-{name}"
         extract(path, root)
         open_folders(root)
         _refuse_unreadable(root, zipped=path)
-        return Package(root, name, None)
+        return Package(root, name, None, path)
     if path.suffix in KINDS:
         root = staging / f"task-{name}"
         root.mkdir(parents=True)
         shutil.copyfile(path, root / path.name)
         (root / path.name).chmod(0o644)
         open_folders(root)
-        return Package(root, name, path.name)
+        return Package(root, name, path.name, path)
     if path.name == "bootstrap":
         raise CallerError(f"{path}: custom runtimes (provided.al2023) are not supported yet")
     raise CallerError(
         f"{path}: unknown kind of file; a handler's file ends in {', '.join(KINDS)}, a package in .zip"
     )
+
+
+def one_folder_down(package: Package) -> str | None:
+    """What to do where all the code lies in one folder of the top, as in a zip made from outside; else None."""
+    folders = [path for path in package.root.iterdir() if path.is_dir() and _has_code(path)]
+    if len(folders) != 1 or _has_code(package.root):
+        return None
+    name = folders[0].name
+    if package.source.is_dir():
+        return f"the code lies in {name}/: give {package.source / name} as PATH"
+    return f"the code lies in {name}/ of the zip: make the zip from inside that folder"
+
+
+def _has_code(folder: Path) -> bool:
+    return any(path.suffix in KINDS and path.is_file() for path in folder.iterdir())
 
 
 def _function_name(path: Path) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plimsoll.deployment.exports import looks_callback_style
+from plimsoll.deployment.handler import ENDINGS
+from plimsoll.deployment.package import one_folder_down
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
@@ -17,11 +19,12 @@ _NO_CALLBACKS_FROM = 24
 
 
 def choose_runtime(package: Package, requested: str | None, installed: Sequence[str]) -> str:
-    """AWS's identifier. A requested one is taken as it is: the store judges it.
+    """AWS's identifier. A requested one is the store's to judge, but that it is not the named file's.
 
     Raises `CallerError` where nothing installed suits.
     """
     if requested is not None:
+        _refuse_other_language(package, requested)
         return requested
     files = [package.root / package.entry] if package.entry else sorted(package.root.iterdir())
     files = [path for path in files if path.is_file()]  # a folder may be called chart.js
@@ -36,9 +39,22 @@ def choose_runtime(package: Package, requested: str | None, installed: Sequence[
     if any(path.name == "bootstrap" for path in files):
         raise CallerError("custom runtimes (bootstrap, provided.al2023) are not supported yet")
     raise CallerError(
-        f"{package.root} has neither JavaScript nor Python at its top: which runtime is it for?",
-        mend="name it: --runtime nodejs20.x",
+        f"{package.source} has neither JavaScript nor Python at its top: which runtime is it for?",
+        mend=one_folder_down(package) or "name it: --runtime nodejs20.x",
     )
+
+
+def _refuse_other_language(package: Package, requested: str) -> None:
+    """A file alone is of one language; in a folder anything may lie beside the handler."""
+    for language, endings in ENDINGS.items():
+        if package.entry is None or not requested.startswith(language):
+            continue
+        if not package.entry.endswith(endings):
+            other = "Python" if language == "nodejs" else "Node.js"
+            raise CallerError(
+                f"{package.source} is no file for {requested}, which runs {', '.join(endings)}",
+                mend=f"leave --runtime out, or name one of {other}",
+            )
 
 
 def _newest(language: str, installed: Sequence[str], below: int | None = None) -> str:

@@ -134,17 +134,17 @@ def _chart(run: Sequence[Completed]) -> Any:
 
 
 def _marks(alt: Any, run: Sequence[Completed], x: Any) -> list[Any]:
-    """The limit as a labelled line, Max Memory Used as points, kills as crosses."""
+    """The limit as a labelled line, the peaks as points, so on top of the bars, kills as words."""
     limit = run[-1].report.memory_size_mib
     line = alt.Chart(alt.Data(values=[{"limit": limit}]))
     used = [
-        {"n": n, "mb": c.report.max_memory_used_mib, "kind": "Max Memory Used"}
+        {"n": n, "mb": c.report.peak_bytes / 2**20, "used": c.report.max_memory_used_mib}
         for n, c in enumerate(run, 1)
     ]
     fatal = [
         {
             "n": n,
-            "mb": c.report.max_memory_used_mib,
+            "mb": c.report.peak_bytes / 2**20,
             "text": "killed" if "Memory" in (c.report.error_type or "") else c.report.status,
         }
         for n, c in enumerate(run, 1)
@@ -156,8 +156,8 @@ def _marks(alt: Any, run: Sequence[Completed], x: Any) -> list[Any]:
             align="left", dx=4, dy=-7, color="#b00020", x=0, text=f"memory limit {limit} MB"
         ).encode(y="limit:Q"),
         alt.Chart(alt.Data(values=used))
-        .mark_point(color="#222", filled=True, size=28, shape="diamond", tooltip=True)
-        .encode(x=x, y="mb:Q"),
+        .mark_point(color="#222", filled=True, size=28, shape="diamond")
+        .encode(x=x, y="mb:Q", tooltip=alt.Tooltip("used:Q", title="Max Memory Used")),
     ]
     begun = [
         {"n": n, "mb": after.report.peak_bytes / 2**20, "text": "new environment"}

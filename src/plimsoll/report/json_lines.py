@@ -33,6 +33,7 @@ def invocation_object(completed: Completed) -> dict[str, object]:
             "sizeBytes": report.tmp.size_bytes,
             "usedBytes": report.tmp.used_bytes,
             "files": [_file(file) for file in report.tmp.files],
+            "filesTotal": report.tmp.files_total,
         },
     }
 

@@ -1,6 +1,7 @@
 """The table of a run on the terminal: a row an invocation, as they come.
 
-Rule: on a terminal a line below the rows tells what is awaited; elsewhere rows are plain lines without colours.
+Rule: on a terminal a line below the rows tells what is awaited, and the bar is left out where it is too narrow;
+elsewhere rows are plain lines without colours. What the function says is escaped: it can bend neither.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from plimsoll.report.json_lines import parsed_response
+from plimsoll.report.words import printable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = (("#", 4), ("duration", 11), ("init", 9), ("used", 8), ("heap", 7), ("/tmp", 7),
             ("files", 7), ("other", 7))  # fmt: skip
 _BAR = 12
+_WIDTH = sum(width for _, width in _COLUMNS) + len("  ") + _BAR + len(" 100%")
 
 
 class LiveTable:
@@ -32,14 +35,16 @@ class LiveTable:
         self._title = title
         self._most = most
         self._console = console or Console(highlight=False, soft_wrap=True)
+        self._has_bar = not self._console.is_terminal or self._console.width >= _WIDTH
         self._last: Report | None = None
         self._shown = 0
         self._awaited = self._console.status("", spinner_style="dim")
 
     def __enter__(self) -> LiveTable:
-        self._console.print(Text(self._title, style="bold"))
+        self._console.print(Text(printable(self._title), style="bold"))
         head = "".join(f"{name:>{width}}" for name, width in _COLUMNS)
-        self._console.print(Text(f"{head}  of the limit", style="dim"))
+        head += "  of the limit" if self._has_bar else ""
+        self._console.print(Text(head, style="dim"))
         self._await_next()
         return self
 
@@ -57,11 +62,10 @@ class LiveTable:
         report = completed.report
         if self._last is not None and report.log_stream != self._last.log_stream:
             self._console.print(Text("     a new environment, with an empty /tmp", style="dim"))
-        self._console.print(_row(report))
+        self._console.print(_row(report) + _bar(report) if self._has_bar else _row(report))
         if report.status != "success":
-            self._console.print(
-                Text(f"     {report.error_type}: {_message(completed)}", style="red")
-            )
+            said = printable(f"     {report.error_type}: {_message(completed)}")
+            self._console.print(Text(said, style="red"))
         self._last = report
         self._await_next()
 
@@ -98,11 +102,15 @@ def _row(report: Report) -> Text:
         _mb(parts.file_bytes),
         _mb(other),
     )
-    text = Text("".join(f"{c:>{w}}" for c, (_, w) in zip(cells, _COLUMNS, strict=True)))
+    return Text("".join(f"{c:>{w}}" for c, (_, w) in zip(cells, _COLUMNS, strict=True)))
+
+
+def _bar(report: Report) -> Text:
+    text = Text("  ")
     share = report.peak_bytes / (report.memory_size_mib << 20)
     filled = min(_BAR, round(share * _BAR))
     style = "red" if share > 0.95 else "yellow" if share > 0.8 else "green"
-    text.append("  ").append("█" * filled, style=style).append("░" * (_BAR - filled), style="dim")
+    text.append("█" * filled, style=style).append("░" * (_BAR - filled), style="dim")
     return text.append(f" {share:.0%}")
 
 
@@ -113,4 +121,4 @@ def _mb(size_bytes: int) -> str:
 def _message(completed: Completed) -> str:
     response = parsed_response(completed.outcome.payload)
     message = response.get("errorMessage", "") if isinstance(response, dict) else response
-    return str(message)[:300].encode(errors="replace").decode()  # JSON may spell half a character
+    return str(message)[:300]

@@ -22,6 +22,15 @@ _HEADLINES = {
 }
 
 
+def printable(text: str) -> str:
+    r"""One line that any terminal and encoding can take: whatever else a name or a message holds is escaped.
+
+    >>> printable("ä \x1b[2J\n")
+    'ä \\x1b[2J\\n'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def headline(verdict: Verdict) -> str:
     """One line: what, how fast, how sure."""
     name = _HEADLINES.get(verdict.kind, verdict.kind)
@@ -34,7 +43,8 @@ def verdict_words(verdict: Verdict) -> str:
     """Headline, causes, advice; one thought a line."""
     lines = [f"Verdict: {headline(verdict)}"]
     lines += [_cause_line(cause) for cause in verdict.causes]
-    return "\n".join([*lines, *(f"  · {thought}" for thought in thoughts(verdict))])
+    lines += [f"  · {thought}" for thought in thoughts(verdict)]
+    return "\n".join(map(printable, lines))
 
 
 def thoughts(verdict: Verdict) -> list[str]:

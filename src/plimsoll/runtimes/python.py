@@ -6,6 +6,7 @@ nothing of it is read from anywhere else.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -36,25 +37,30 @@ _ASK = (
 
 def find_python(series: str) -> Path | None:
     """An interpreter of this series (`3.12`) on the host: PATH, the usual folders, pyenv, uv."""
-    home = Path.home()
+    home = glob.escape(str(Path.home()))  # not Path.glob: it raises where one may not look
+    pyenv = f"{home}/.pyenv/versions/{series}.*/bin/python{series}"
+    uv = f"{home}/.local/share/uv/python/cpython-{series}.*/bin/python{series}"
     places = [
         *(Path(folder) / f"python{series}" for folder in os.get_exec_path()),
         Path(f"/usr/bin/python{series}"),
         Path(f"/usr/local/bin/python{series}"),
-        *sorted(home.glob(f".pyenv/versions/{series}.*/bin/python{series}"), reverse=True),
-        *sorted(
-            home.glob(f".local/share/uv/python/cpython-{series}.*/bin/python{series}"), reverse=True
-        ),
+        *(Path(found) for found in sorted(glob.glob(pyenv), reverse=True)),
+        *(Path(found) for found in sorted(glob.glob(uv), reverse=True)),
     ]
     return next((place for place in places if _works(place, series)), None)
 
 
 def _works(binary: Path, series: str) -> bool:
     """A pyenv shim answers to every name and then fails: the interpreter itself is asked."""
-    if not binary.exists():
+    if not os.access(binary, os.X_OK):
         return False
     ask = "import sys;print('%d.%d' % sys.version_info[:2])"
-    done = subprocess.run([binary, "-I", "-c", ask], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            [binary, "-I", "-c", ask], capture_output=True, text=True, check=False
+        )
+    except OSError:  # a folder, no program, or where this user may not look
+        return False
     return done.stdout.strip() == series
 
 

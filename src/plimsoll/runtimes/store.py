@@ -7,6 +7,7 @@ and two builders at once wait for each other on a lock.
 from __future__ import annotations
 
 import fcntl
+import glob
 import json
 import os
 import shutil
@@ -34,24 +35,39 @@ class RuntimeStore:
 
     def installed(self) -> tuple[Runtime, ...]:
         """All installed ones, newest series first within a language."""
-        found = [_read(folder) for folder in self._folder.glob("[a-z]*") if folder.is_dir()]
+        names = glob.glob("[a-z]*", root_dir=self._folder)  # not Path.glob: it may raise
+        found = [_read(self._folder / name) for name in names]
         return tuple(sorted((r for r in found if r), key=lambda r: r.name, reverse=True))
+
+    def check(self, name: str) -> None:
+        """Whether Plimsoll could run it at all. Raises `CallerError` that lists what it could."""
+        known = f"supported: {', '.join(SUPPORTED)}"
+        if name in NOT_YET:
+            raise CallerError(f"{name}: Plimsoll does not run {NOT_YET[name]} yet; {known}")
+        if name not in SUPPORTED:
+            raise CallerError(f"{name} is not a runtime of AWS Lambda that Plimsoll knows; {known}")
 
     def get(self, name: str) -> Runtime:
         """An installed one. Raises `CallerError` that lists what there is and how to add."""
-        _refuse_unknown(name)
+        have = "this host has: " + (", ".join(r.name for r in self.installed()) or "none")
+        try:
+            self.check(name)
+        except CallerError as error:
+            raise CallerError(
+                f"{error.message}; {have}",
+                mend="plimsoll runtimes add NAME installs a supported one",
+            ) from error
         runtime = _read(self._folder / name)
-        if runtime is not None:
-            return runtime
-        have = ", ".join(r.name for r in self.installed()) or "none"
-        raise CallerError(
-            f"the runtime {name} is not installed; this host has: {have}",
-            mend=f"plimsoll runtimes add {name}",
-        )
+        if runtime is None:
+            raise CallerError(
+                f"the runtime {name} is not installed; {have}",
+                mend=f"plimsoll runtimes add {name}",
+            )
+        return runtime
 
     def add(self, name: str, on_progress: Callable[[str], None]) -> Runtime:
         """Installs one, or gives the one that is there. Raises `CallerError`, `HostCannot`."""
-        _refuse_unknown(name)
+        self.check(name)
         with self._lock(name):
             runtime = _read(self._folder / name)
             if runtime is None:
@@ -128,15 +144,6 @@ def _read(folder: Path) -> Runtime | None:
         return None
     current = manifest.name in SUPPORTED and manifest.recipe == recipe(manifest.name)
     return Runtime(manifest, folder) if current else None
-
-
-def _refuse_unknown(name: str) -> None:
-    if name in SUPPORTED:
-        return
-    known = f"supported: {', '.join(SUPPORTED)}"
-    if name in NOT_YET:
-        raise CallerError(f"{name}: Plimsoll does not run {NOT_YET[name]} yet; {known}")
-    raise CallerError(f"{name} is not a runtime of AWS Lambda that Plimsoll knows; {known}")
 
 
 def _size_bytes(folder: Path) -> int:

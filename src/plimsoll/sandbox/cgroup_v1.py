@@ -11,7 +11,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from plimsoll.memory import CgroupMemory, parse_flat, parse_v1
+from plimsoll.memory import CgroupMemory, parse_v1
 from plimsoll.sandbox import cgroup
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class CgroupV1:
         os.pwrite(self._peak, b"0", 0)
 
     def oom_kills(self) -> int:
-        return parse_flat(cgroup.read_text(self._oom))[b"oom_kill"]
+        return int(os.pread(self._oom, 128, 0).rpartition(b"oom_kill ")[2])
 
     def pids(self) -> list[int]:
         with open(f"{self._memory}/cgroup.procs", "rb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import io
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from plimsoll import __version__
 from plimsoll.cli import main
@@ -100,8 +101,28 @@ def test_commands_own_status(plimsoll: Callable[..., int], given: int | None, st
             143,
             "plimsoll: interrupted by SIGTERM; the environment and all it held are gone\n",
         ),
+        (
+            asyncio.CancelledError("SIGHUP"),
+            129,
+            "plimsoll: interrupted by SIGHUP; the environment and all it held are gone\n",
+        ),
+        (
+            CallerError("the zip's entry \x1b[2J\n  leads out", mend="name \x07 another"),
+            2,
+            "plimsoll: the zip's entry \\x1b[2J\n  leads out\n  mend: name \\x07 another\n",
+        ),
     ],
-    ids=["mend", "no-mend", "host", "function", "interrupt", "abort", "terminated"],
+    ids=[
+        "mend",
+        "no-mend",
+        "host",
+        "function",
+        "interrupt",
+        "abort",
+        "terminated",
+        "hung-up",
+        "escape",
+    ],
 )
 def test_errors(
     plimsoll: Callable[..., int],
@@ -116,14 +137,51 @@ def test_errors(
     assert (captured.out, captured.err.lstrip("\n")) == ("", said)
 
 
+@pytest.mark.parametrize(
+    "writing", [click.echo, Console().print, print], ids=["click", "rich", "print"]
+)
 def test_readers_that_have_gone(
-    plimsoll: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    plimsoll: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    writing: Callable[[str], None],
 ) -> None:
     """A closed pipe, as behind `head`, is no failure, and nobody complains at exit."""
-    stderr = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stderr)
-    assert plimsoll("fake", does=raising(BrokenPipeError())) == 0
-    assert stderr.closed
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert plimsoll("fake", does=lambda: writing("words")) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("writing", [click.echo, Console().print], ids=["click", "rich"])
+def test_a_full_device(
+    plimsoll: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    writing: Callable[[str], None],
+) -> None:
+    """Output that finds no room is told at once, with status 3, and not again at exit."""
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert plimsoll("fake", does=lambda: writing("words")) == 3
+    assert capsys.readouterr().err == (
+        "plimsoll: standard output cannot be written: No space left on device\n"
+        "  mend: free some space there, or write elsewhere\n"
+    )
+
+
+def test_a_full_device_that_is_not_the_output(
+    plimsoll: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operating system's error that has nothing to do with the output stays a bug of ours."""
+    error = OSError(28, "No space left on device")
+    monkeypatch.setitem(group.commands, "fake", click.Command("fake", callback=raising(error)))
+    monkeypatch.setattr(sys, "argv", ["plimsoll", "fake"])
+    with pytest.raises(OSError) as caught:
+        main()
+    assert caught.value is error
 
 
 @pytest.mark.parametrize(
@@ -134,7 +192,7 @@ def test_readers_that_have_gone(
         (["invoke", "x", "--nonsense"], "No such option '--nonsense'."),
         (["invoke", "x", "--repeat", "0"], "0 is not in the range x>=1."),
         (["invoke", "x", "--memory", "much"], "'much' is not a valid integer."),
-        (["invoke", "x", "--interval", "-1"], "-1.0 is not in the range x>=0."),
+        (["invoke", "x", "--interval", "-1"], "--interval -1: it is between 0 and 86400 s"),
         (["invoke", "x", "--format", "xml"], "'xml' is not one of 'table', 'text', 'json'."),
     ],
 )
@@ -182,7 +240,19 @@ def test_help_with_h() -> None:
     assert (result.exit_code, result.output) == (0, shown())
 
 
-@pytest.mark.parametrize("arguments", [[], ["invoke"], ["diagnose"], ["runtimes", "add"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["invoke"],
+        ["diagnose"],
+        ["doctor"],
+        ["runtimes"],
+        ["runtimes", "list"],
+        ["runtimes", "add"],
+        ["runtimes", "remove"],
+    ],
+)
 def test_examples_can_be_typed(arguments: list[str]) -> None:
     """The help has examples, and every one of them is a command line that parses."""
     found = examples(shown(*arguments))
@@ -218,3 +288,21 @@ def test_every_option_is_told(command: str) -> None:
     assert [option for option in options if f"  {option} " not in text] == []
     for default in ("[default: 128]", "[default: 512]", "[default: tmpfs]", "[default: table]"):
         assert default in " ".join(text.split())
+
+
+@pytest.mark.parametrize("command", ["invoke", "diagnose"])
+def test_ranges_are_told(command: str) -> None:
+    """Every option says what it is for, and the numbers what they may be."""
+    text = " ".join(shown(command).split())
+    said = [
+        "--memory MB MemorySize, 128 to 10240.",
+        "--tmp-size MB EphemeralStorage, 512 to 10240.",
+        "--tmp-backing [tmpfs|disk] What holds /tmp: memory; disk is not built yet.",
+        "--timeout S The function's timeout in seconds, 0.01 to 900.",
+        "--interval S Seconds between invocations, 0 to 86400.",
+        "--network [host|none] What the function reaches: what the host does, or loopback alone.",
+        "--format [table|text|json] A table; the log as CloudWatch shows it; a JSON object a line.",
+    ]
+    assert [words for words in said if words not in text] == []
+    options = group.commands[command].params
+    assert [o.name for o in options if isinstance(o, click.Option) and not o.help] == []

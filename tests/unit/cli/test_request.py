@@ -146,6 +146,13 @@ def test_event_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_request(parsed("index.js", "--event", "-")).payload == b'{"a":1}'
 
 
+def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command started without a standard input runs all the same, and refuses only to read it."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert read_request(parsed("index.js")).payload == b"{}"
+    assert refusal("--event", "-") == ("--event -: standard input is closed", None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message", "mend"),
     [
@@ -156,7 +163,8 @@ def test_event_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (["--memory", "64"], "--memory 64: it is between 128 and 10240 MB", None),
         (["--tmp-size", "1"], "--tmp-size 1: it is between 512 and 10240 MB", None),
-        (["--timeout", "901"], "--timeout 901: it is more than 0 and at most 900 s", None),
+        (["--timeout", "901"], "--timeout 901: it is between 0.01 and 900 s", None),
+        (["--interval", "nan"], "--interval nan: it is between 0 and 86400 s", None),
         (["--event", "@no.json"], "the event file no.json: No such file or directory", None),
         (["--env", "AB"], "--env AB: it has the form NAME=VALUE", None),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from typing import TYPE_CHECKING
@@ -117,6 +118,23 @@ def test_what_is_no_json(text: str, message: str) -> None:
 def test_other_encodings(stdin: bytes, message: str) -> None:
     """Lambda takes UTF-8 alone: what a lenient reader would let through, the function would not read."""
     assert message == refusal("-", stdin)
+
+
+class Unreadable(io.BytesIO):
+    """A standard input like the terminal's in the background."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_standard_input_that_cannot_be_read() -> None:
+    """A standard input that is closed, or breaks, is told for what it is."""
+    with pytest.raises(CallerError) as caught:
+        read_event("-", None)
+    assert caught.value.message == "--event -: standard input is closed"
+    with pytest.raises(CallerError) as caught:
+        read_event("-", Unreadable())
+    assert caught.value.message == "--event -: standard input cannot be read: Input/output error"
 
 
 def test_file_that_is_missing(tmp_path: Path) -> None:

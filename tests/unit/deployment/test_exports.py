@@ -38,22 +38,24 @@ JAVASCRIPT = [
     ("console.log('no exports here');", (), False),
 ]
 PYTHON = [
-    ("def handler(event, context): ...", ("handler",), True),
-    ("async def handler(event, context): ...", ("handler",), True),
-    ("class Handler: ...\nhandler = Handler()", ("Handler", "handler"), True),
-    ("handler: object = make()", ("handler",), True),
-    ("handler, other = make()", ("handler", "other"), True),
-    ("a = [b, (c)] = make()", ("a", "b", "c"), True),
-    ("import os.path\nimport json as j", ("os", "j"), True),
-    ("from impl import handler", ("handler",), True),
-    ("from impl import *", (), False),
-    ("from impl import *\ndef local(): ...", ("local",), False),
-    ("globals()['handler'] = 1\na = 1", ("a",), False),
-    ("try:\n    import x\nexcept ImportError:\n    x = None", (), False),
-    ("if True:\n    def handler(): ...", (), False),
-    ('"""A docstring."""\nprint(1)\nx = 1', ("x",), True),
-    ("def broken(:", (), False),
-    ("", (), True),
+    ("def handler(event, context): ...", "handler", "", True),
+    ("async def handler(event, context): ...", "handler", "", True),
+    ("handler = lambda event, context: 1", "handler", "", True),
+    ("handler: object = lambda event, context: 1", "handler", "", True),
+    ("class Handler: ...\nhandler = Handler()", "", "Handler handler", True),
+    ("handler: object = make()", "", "handler", True),
+    ("handler, other = make()", "", "handler other", True),
+    ("a = [b, (c)] = make()", "", "a b c", True),
+    ("import os.path\nimport json as j\ndef f(): ...", "f", "os j", True),
+    ("from impl import handler", "", "handler", True),
+    ("from impl import *", "", "", False),
+    ("from impl import *\ndef local(): ...", "local", "", False),
+    ("globals()['handler'] = 1\na = 1", "", "a", False),
+    ("try:\n    import x\nexcept ImportError:\n    x = None", "", "", False),
+    ("if True:\n    def handler(): ...", "", "", False),
+    ('"""A docstring."""\nprint(1)\nx = 1', "", "x", True),
+    ("def broken(:", "", "", False),
+    ("", "", "", True),
 ]
 
 
@@ -61,21 +63,27 @@ PYTHON = [
 def test_javascript(tmp_path: Path, text: str, names: tuple[str, ...], complete: bool) -> None:
     """CommonJS and ES modules, in the file's order, without what stands in comments and strings."""
     (tmp_path / "index.js").write_text(text)
-    assert Exports(names, complete) == read_exports(tmp_path / "index.js")
+    assert Exports(names, (), complete) == read_exports(tmp_path / "index.js")
 
 
-@pytest.mark.parametrize(("text", "names", "complete"), PYTHON)
-def test_python(tmp_path: Path, text: str, names: tuple[str, ...], complete: bool) -> None:
-    """All that a module binds at its top; star imports and branches leave it open."""
+@pytest.mark.parametrize(("text", "functions", "others", "complete"), PYTHON)
+def test_python(tmp_path: Path, text: str, functions: str, others: str, complete: bool) -> None:
+    """All that a module binds at its top, functions apart; star imports and branches leave it open."""
     (tmp_path / "app.py").write_text(text)
-    assert Exports(names, complete) == read_exports(tmp_path / "app.py")
+    expected = Exports(tuple(functions.split()), tuple(others.split()), complete)
+    assert expected == read_exports(tmp_path / "app.py")
+
+
+def test_names_are_functions_first() -> None:
+    """A handler is a function, so these are named before imports and constants."""
+    assert Exports(("b", "d"), ("a", "c"), complete=True).names == ("b", "d", "a", "c")
 
 
 @pytest.mark.parametrize("name", ["app.py", "index.js"])
 def test_bytes_that_are_no_text(tmp_path: Path, name: str) -> None:
     """A file that is no text is left to the runtime to complain of."""
     (tmp_path / name).write_bytes(b"\xff\xfe\x00")
-    assert Exports((), complete=False) == read_exports(tmp_path / name)
+    assert Exports((), (), complete=False) == read_exports(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,6 @@ from plimsoll.deployment.handler import find_file, split_handler
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from plimsoll.runtimes.runtime import Language
 
 JS = "exports.{} = async () => 1;"
@@ -27,7 +26,7 @@ def write(root: Path, files: dict[str, str]) -> Package:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    return Package(root, "f", next(iter(files)) if len(files) == 1 else None)
+    return Package(root, "f", next(iter(files)) if len(files) == 1 else None, Path("given"))
 
 
 @pytest.mark.parametrize(
@@ -65,24 +64,38 @@ def test_first_usual_one(
         ("nodejs", "work.js", "module.exports = make();", "work.handler"),
         ("python", "work.py", PY.format("run"), "work.run"),
         ("python", "work.py", "import json\n" + PY.format("handler"), "work.handler"),
+        ("python", "work.py", "import json\nLIMIT = 3\n" + PY.format("run"), "work.run"),
+        ("python", "work.py", PY.format("helper") + "\nhandler = make()", "work.handler"),
         ("python", "work.py", "from impl import *", "work.lambda_handler"),
+        ("python", "work.py", "import os\nfrom impl import *", "work.lambda_handler"),
         ("python", "work.py", "def broken(:", "work.lambda_handler"),
     ],
 )
 def test_single_file(
     tmp_path: Path, language: Language, name: str, text: str, handler: str
 ) -> None:
-    """A single file's handler is its only export, else the usual name among several, else the usual one."""
+    """A single file's handler is the usual name among its exports, else its only function, else the usual one."""
     assert handler == choose_handler(write(tmp_path, {name: text}), language, None)
 
 
-def test_single_file_that_leaves_it_open(tmp_path: Path) -> None:
-    """Several exports and none with a usual name: all are told."""
-    package = write(tmp_path, {"work.js": JS.format("b") + JS.format("a")})
+@pytest.mark.parametrize(
+    ("language", "name", "text", "there"),
+    [
+        ("nodejs", "work.js", JS.format("b") + JS.format("a"), "work.b, work.a"),
+        ("python", "work.py", "import os\ndef b(): ...\ndef a(): ...", "work.b, work.a, work.os"),
+        ("python", "work.py", "class Handler: ...", "work.Handler"),
+        ("python", "work.py", "import json", "work.json"),
+        ("python", "work.py", "", "none"),
+    ],
+)
+def test_single_file_that_leaves_it_open(
+    tmp_path: Path, language: Language, name: str, text: str, there: str
+) -> None:
+    """Several functions or none, and no usual name: all exports are told, functions first."""
     with pytest.raises(CallerError) as caught:
-        choose_handler(package, "nodejs", None)
+        choose_handler(write(tmp_path, {name: text}), language, None)
     expected = (
-        "work.js: cannot tell which export is the handler; there are: work.b, work.a",
+        f"{name}: cannot tell which export is the handler; there are: {there}",
         "name one: --handler",
     )
     assert expected == (caught.value.message, caught.value.mend)
@@ -100,7 +113,7 @@ def test_no_usual_one(tmp_path: Path, files: dict[str, str], existing: str) -> N
     with pytest.raises(CallerError) as caught:
         choose_handler(write(tmp_path, files), "nodejs", None)
     expected = (
-        f"no handler found in {tmp_path}: looked for index.handler, app.lambda_handler, "
+        f"no handler found in given: looked for index.handler, app.lambda_handler, "
         f"lambda_function.lambda_handler, app.handler …; {existing}",
         "name one: --handler file.export",
     )
@@ -128,7 +141,7 @@ def test_requested(tmp_path: Path, language: Language, files: dict[str, str], ha
     [
         (
             "other.handler",
-            "the handler other.handler needs a file other.js, which {root} has not; "
+            "the handler other.handler needs a file other.js, which is not in given; "
             "handlers that exist: index.handler",
         ),
         ("index.hanlder", "index.js does not export hanlder; handlers that exist: index.handler"),
@@ -145,6 +158,65 @@ def test_requested_in_vain(tmp_path: Path, handler: str, message: str) -> None:
     with pytest.raises(CallerError) as caught:
         choose_handler(package, "nodejs", handler)
     assert message.format(root=tmp_path) == caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("handler", "message"),
+    [
+        (
+            "index." + "x" * 123,
+            "--handler is 129 characters long; Lambda takes at most 128",
+        ),
+        ("index.my handler", "--handler 'index.my handler' has white space, which Lambda refuses"),
+        ("index.handler\n", "--handler 'index.handler\\n' has white space, which Lambda refuses"),
+    ],
+)
+def test_against_lambdas_constraint(tmp_path: Path, handler: str, message: str) -> None:
+    """What CreateFunction would refuse is refused (facts sheet H3), whatever the code holds."""
+    package = write(tmp_path, {"index.js": "module.exports = make();"})
+    with pytest.raises(CallerError) as caught:
+        choose_handler(package, "nodejs", handler)
+    assert message == caught.value.message
+
+
+def test_functions_are_told_first(tmp_path: Path) -> None:
+    """Of all files' exports the functions come before imports and constants."""
+    package = write(tmp_path, {"a.py": "import os\ndef f(): ...", "b.py": "N = 1\ndef g(): ..."})
+    with pytest.raises(CallerError) as caught:
+        choose_handler(package, "python", "a.h")
+    assert caught.value.message == (
+        "a.py does not export h; handlers that exist: a.f, b.g, a.os, b.N"
+    )
+
+
+@pytest.mark.parametrize(
+    ("requested", "message"),
+    [
+        (
+            None,
+            "no handler found in {source}: looked for index.handler, app.lambda_handler, "
+            "lambda_function.lambda_handler, app.handler …; no exports were found in it",
+        ),
+        (
+            "index.handler",
+            "the handler index.handler needs a file index.js, which is not in {source}; "
+            "no exports were found in it",
+        ),
+    ],
+)
+def test_code_one_folder_down(tmp_path: Path, requested: str | None, message: str) -> None:
+    """A zip that was made from outside of its folder is known for that."""
+    source = tmp_path / "f.zip"
+    source.touch()
+    (tmp_path / "task/my-code").mkdir(parents=True)
+    (tmp_path / "task/my-code/index.js").write_text(JS.format("handler"))
+    with pytest.raises(CallerError) as caught:
+        choose_handler(Package(tmp_path / "task", "f", None, source), "nodejs", requested)
+    expected = (
+        message.format(source=source),
+        "the code lies in my-code/ of the zip: make the zip from inside that folder",
+    )
+    assert expected == (caught.value.message, caught.value.mend)
 
 
 def test_unchecked(tmp_path: Path) -> None:

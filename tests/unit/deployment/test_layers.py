@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,14 @@ def test_missing(tmp_path: Path, code: Path) -> None:
     assert caught.value.message == (
         f"the layer {tmp_path}/no does not exist; a layer is a folder or a zip"
     )
+
+
+def test_special_file(tmp_path: Path, code: Path) -> None:
+    """A fifo is not waited for."""
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(CallerError) as caught:
+        merge_layers([tmp_path / "fifo"], code, tmp_path / "staging")
+    assert caught.value.message == f"the layer {tmp_path}/fifo is neither a folder nor a zip"
 
 
 @pytest.mark.parametrize("over", [0, 1])

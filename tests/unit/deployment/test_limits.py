@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plimsoll.deployment import check_memory, check_timeout, check_tmp
+from plimsoll.deployment import check_interval, check_memory, check_timeout, check_tmp
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
         (check_memory, 10240),
         (check_tmp, 512),
         (check_tmp, 10240),
-        (check_timeout, 0.001),
+        (check_timeout, 0.01),
         (check_timeout, 900),
+        (check_interval, 0),
+        (check_interval, 86400),
     ],
 )
 def test_in_range(check: Callable[[float], float], value: float) -> None:
@@ -36,10 +38,14 @@ def test_in_range(check: Callable[[float], float], value: float) -> None:
         (check_memory, 10241, "--memory 10241: it is between 128 and 10240 MB"),
         (check_tmp, 511, "--tmp-size 511: it is between 512 and 10240 MB"),
         (check_tmp, 10241, "--tmp-size 10241: it is between 512 and 10240 MB"),
-        (check_timeout, 0.0, "--timeout 0: it is more than 0 and at most 900 s"),
-        (check_timeout, -1.0, "--timeout -1: it is more than 0 and at most 900 s"),
-        (check_timeout, 900.5, "--timeout 900.5: it is more than 0 and at most 900 s"),
-        (check_timeout, float("nan"), "--timeout nan: it is more than 0 and at most 900 s"),
+        (check_timeout, 0.0, "--timeout 0: it is between 0.01 and 900 s"),
+        (check_timeout, 0.0099, "--timeout 0.0099: it is between 0.01 and 900 s"),
+        (check_timeout, -1.0, "--timeout -1: it is between 0.01 and 900 s"),
+        (check_timeout, 900.5, "--timeout 900.5: it is between 0.01 and 900 s"),
+        (check_timeout, float("nan"), "--timeout nan: it is between 0.01 and 900 s"),
+        (check_interval, -1.0, "--interval -1: it is between 0 and 86400 s"),
+        (check_interval, float("nan"), "--interval nan: it is between 0 and 86400 s"),
+        (check_interval, float("inf"), "--interval inf: it is between 0 and 86400 s"),
     ],
 )
 def test_out_of_range(check: Callable[[float], float], value: float, message: str) -> None:

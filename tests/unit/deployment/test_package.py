@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from plimsoll.deployment import Package, resolve
+from plimsoll.deployment.package import one_folder_down
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 def refusal(path: Path) -> tuple[str, str | None]:
@@ -27,7 +31,7 @@ def test_folder(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "index.js").touch()
     staging = tmp_path / "staging"
-    assert Package(folder, "my-function", None) == resolve(folder, staging)
+    assert Package(folder, "my-function", None, folder) == resolve(folder, staging)
     assert not staging.exists()
 
 
@@ -39,7 +43,8 @@ def test_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.txt").touch()
     package = resolve(tmp_path / name, tmp_path / "staging")
     folder = tmp_path.name
-    assert Package(tmp_path / f"staging/task-{folder}", folder, name) == package
+    expected = Package(tmp_path / f"staging/task-{folder}", folder, name, tmp_path / name)
+    assert expected == package
     assert [path.name for path in package.root.iterdir()] == [name]
     assert (package.root / name).read_text() == "code"
     assert (package.root / name).stat().st_mode & 0o044 == 0o044
@@ -56,7 +61,7 @@ def test_zip(tmp_path: Path) -> None:
         file.external_attr = 0o644 << 16
         opened.writestr(file, "code")
     package = resolve(tmp_path / "f.zip", tmp_path / "staging")
-    assert Package(tmp_path / "staging/task-f", "f", None) == package
+    assert Package(tmp_path / "staging/task-f", "f", None, tmp_path / "f.zip") == package
     assert (package.root / "index.js").read_text() == "code"
     modes = [(package.root / name).stat().st_mode & 0o777 for name in ("", "lib")]
     assert modes == [0o755, 0o755]
@@ -87,6 +92,56 @@ def test_missing(tmp_path: Path) -> None:
         f"{tmp_path}/no.js: No such file or directory; PATH is a handler's file, a folder, or a zip",
         None,
     )
+
+
+def make_socket(path: Path) -> None:
+    """A bound socket's name, which outlives the socket."""
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, make_socket], ids=["fifo", "socket"])
+@pytest.mark.parametrize("name", ["index.js", "f.zip"])
+def test_special_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], name: str
+) -> None:
+    """A fifo or a socket is refused and not waited for, whatever its name is."""
+    monkeypatch.chdir(tmp_path)  # a socket's name is at most 107 bytes
+    make(Path(name))
+    assert refusal(Path(name)) == (
+        f"{name} is neither a file nor a folder; PATH is a handler's file, a folder, or a zip",
+        None,
+    )
+
+
+def test_a_device() -> None:
+    """A device is refused likewise."""
+    assert refusal(Path("/dev/null"))[0].startswith("/dev/null is neither a file nor a folder; ")
+
+
+@pytest.mark.parametrize(
+    ("files", "mend"),
+    [
+        (["my/app.py"], "the code lies in my/: give {source}/my as PATH"),
+        (["my/index.mjs", "readme.md"], "the code lies in my/: give {source}/my as PATH"),
+        (
+            ["my/index.js", "__MACOSX/my/._index.js"],
+            "the code lies in my/: give {source}/my as PATH",
+        ),
+        (["my/app.py", "top.py"], None),
+        (["my/app.py", "other/app.py"], None),
+        (["my/deep/app.py"], None),
+        (["readme.md"], None),
+    ],
+)
+def test_one_folder_down(tmp_path: Path, files: list[str], mend: str | None) -> None:
+    """Said only where the top holds no code and exactly one folder right below it does."""
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "fifo.js")  # neither code nor a folder
+    found = one_folder_down(Package(tmp_path, "f", None, tmp_path))
+    assert (mend and mend.format(source=tmp_path)) == found
 
 
 def test_empty_folder(tmp_path: Path) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from plimsoll.deployment import Package, choose_runtime
 from plimsoll.errors import CallerError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INSTALLED = ("nodejs22.x", "nodejs24.x", "nodejs20.x", "python3.9", "python3.13", "python3.11")
 CALLBACK = "exports.handler = (event, context, callback) => callback(null, 1)"
@@ -23,7 +20,7 @@ def write(root: Path, *names: str, text: str = "") -> Package:
             (root / name).mkdir()
         else:
             (root / name).write_text(text)
-    return Package(root, "f", None)
+    return Package(root, "f", None, Path("given"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +50,8 @@ def test_entry_alone_decides(tmp_path: Path) -> None:
     """Where PATH was a file, only that file is looked at."""
     write(tmp_path, "index.js", text=CALLBACK)
     write(tmp_path, "app.py")
-    assert choose_runtime(Package(tmp_path, "f", "app.py"), None, INSTALLED) == "python3.13"
+    package = Package(tmp_path, "f", "app.py", Path("app.py"))
+    assert choose_runtime(package, None, INSTALLED) == "python3.13"
 
 
 def test_requested(tmp_path: Path) -> None:
@@ -96,7 +94,7 @@ def test_requested(tmp_path: Path) -> None:
             "readme.md",
             "",
             INSTALLED,
-            "{root} has neither JavaScript nor Python at its top: which runtime is it for?",
+            "given has neither JavaScript nor Python at its top: which runtime is it for?",
             "name it: --runtime nodejs20.x",
         ),
     ],
@@ -107,4 +105,43 @@ def test_nothing_suits(
     """Where nothing installed suits, the refusal says what there is and what to add."""
     with pytest.raises(CallerError) as caught:
         choose_runtime(write(tmp_path, name, text=text), None, installed)
-    assert (message.format(root=tmp_path), mend) == (caught.value.message, caught.value.mend)
+    assert (message, mend) == (caught.value.message, caught.value.mend)
+
+
+@pytest.mark.parametrize(
+    ("entry", "requested", "message", "mend"),
+    [
+        (
+            "raise.py",
+            "nodejs20.x",
+            "code/raise.py is no file for nodejs20.x, which runs .js, .mjs, .cjs",
+            "leave --runtime out, or name one of Python",
+        ),
+        (
+            "index.mjs",
+            "python3.12",
+            "code/index.mjs is no file for python3.12, which runs .py",
+            "leave --runtime out, or name one of Node.js",
+        ),
+    ],
+)
+def test_a_file_of_another_language(
+    tmp_path: Path, entry: str, requested: str, message: str, mend: str
+) -> None:
+    """A single file that the requested runtime cannot run is refused before anything is started."""
+    write(tmp_path, entry)
+    with pytest.raises(CallerError) as caught:
+        choose_runtime(Package(tmp_path, "f", entry, Path("code") / entry), requested, INSTALLED)
+    assert (message, mend) == (caught.value.message, caught.value.mend)
+
+
+def test_code_one_folder_down(tmp_path: Path) -> None:
+    """Where the top holds nothing but a folder with code, that is said; a folder's mend is to name it."""
+    (tmp_path / "my-code").mkdir()
+    (tmp_path / "my-code/app.py").touch()
+    with pytest.raises(CallerError) as caught:
+        choose_runtime(Package(tmp_path, "f", None, tmp_path), None, INSTALLED)
+    assert (caught.value.message, caught.value.mend) == (
+        f"{tmp_path} has neither JavaScript nor Python at its top: which runtime is it for?",
+        f"the code lies in my-code/: give {tmp_path}/my-code as PATH",
+    )

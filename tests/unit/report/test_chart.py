@@ -88,6 +88,31 @@ def test_svg(tmp_path: Path, make_completed: Callable[..., Completed]) -> None:
     assert ">platform<" not in svg
 
 
+def test_diamonds_are_at_the_peak(
+    tmp_path: Path, make_completed: Callable[..., Completed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A diamond is on top of its bar, to the byte; what it says is Max Memory Used."""
+    vl_convert = pytest.importorskip("vl_convert")
+    drawn: list[str] = []
+
+    def draw(spec: str) -> str:
+        drawn.append(spec)
+        return "<svg>"
+
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", draw)
+    split = MemoryBreakdown(anon_bytes=20 * MIB + MIB * 3 // 4)
+    write_report(tmp_path / "out.svg", [make_completed(split=split)], LEAK, "f")
+    (point,) = (
+        layer for layer in json.loads(drawn[0])["layer"] if layer["mark"]["type"] == "point"
+    )
+    assert point["data"]["values"] == [{"n": 1, "mb": 20.75, "used": 20}]
+    assert point["encoding"]["tooltip"] == {
+        "field": "used",
+        "title": "Max Memory Used",
+        "type": "quantitative",
+    }
+
+
 def test_a_new_environment_is_marked(
     tmp_path: Path, make_completed: Callable[..., Completed]
 ) -> None:

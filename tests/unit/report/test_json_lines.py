@@ -29,7 +29,7 @@ def test_invocation(make_completed: Callable[..., Completed]) -> None:
         split=MemoryBreakdown(1, 2, 3, 4, 5, 6),
         max_memory_used_mib=60,
         invocation_peak_bytes=20,
-        tmp=TmpUsage("tmpfs", 512 * MIB, 8192, (TmpFile("/tmp/a", 8192, 4096),), 1),
+        tmp=TmpUsage("tmpfs", 512 * MIB, 8192, (TmpFile("/tmp/a", 8192, 4096),), 201),
     )
     assert invocation_object(completed) == {
         "type": "invocation",
@@ -61,6 +61,7 @@ def test_invocation(make_completed: Callable[..., Completed]) -> None:
             "sizeBytes": 512 * MIB,
             "usedBytes": 8192,
             "files": [{"path": "/tmp/a", "bytes": 8192, "deltaBytes": 4096, "deleted": False}],
+            "filesTotal": 201,
         },
     }
 

@@ -78,14 +78,54 @@ def test_bar(make_completed: Callable[..., Completed], used_mib: int, bar: str) 
         (b'{"errorType":"E"}', "     E: "),
         (b"[1]", "     E: [1]"),
         (b"[bold]no[/]", "     E: [bold]no[/]"),
-        (rb'{"errorMessage":"half \ud83d"}', "     E: half ?"),
+        (rb'{"errorMessage":"half \ud83d"}', r"     E: half \ud83d"),
+        (rb'{"errorMessage":"\u001b[2J\n   2 \u0007"}', r"     E: \x1b[2J\n   2 \x07"),
+        (rb'{"errorMessage":"a\u202eb\u2028"}', r"     E: a\u202eb\u2028"),
         (b'{"errorMessage":"' + b"x" * 301 + b'"}', "     E: " + "x" * 300),
     ],
 )
 def test_failure(make_completed: Callable[..., Completed], payload: bytes, line: str) -> None:
-    """A failure's type and message stand below its row, as they are; a long one cut, half a character replaced."""
+    """A failure's type and message stand below its row, as they are; a long one cut, what cannot be printed escaped."""
     lines = printed(make_completed(payload, status="error", error_type="E"))
     assert [*HEAD, ROW, line, FOOT] == lines
+
+
+def test_an_error_type_cannot_bend_the_terminal(make_completed: Callable[..., Completed]) -> None:
+    """The type is the function's own word too, and the title may hold any handler's name."""
+    console = Console(file=io.StringIO(), width=200, highlight=False, soft_wrap=True)
+    with LiveTable("f \x1b[2J\udcff", console) as table:
+        table.add(make_completed(b"{}", status="error", error_type="E\r\x1b[1A"))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert (lines[0], lines[3]) == (r"f \x1b[2J\udcff", r"     E\r\x1b[1A: ")
+
+
+@pytest.mark.parametrize(("width", "has_bar"), [(79, True), (78, False), (40, False)])
+def test_a_narrow_terminal_has_no_bar(
+    make_completed: Callable[..., Completed],
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    has_bar: bool,
+) -> None:
+    """Where the row would be broken the bar is left out, and its head with it."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, soft_wrap=True)
+    with LiveTable("f", console) as table:
+        table.add(make_completed())
+    assert isinstance(console.file, io.StringIO)
+    written = console.file.getvalue()
+    assert [word in written for word in ("40.0", "█", "%", "of the limit")] == [True] + 3 * [
+        has_bar
+    ]
+
+
+def test_elsewhere_the_bar_stays(make_completed: Callable[..., Completed]) -> None:
+    """A file or a pipe has no width."""
+    console = Console(file=io.StringIO(), width=40, highlight=False, soft_wrap=True)
+    with LiveTable("f  nodejs20.x", console) as table:
+        table.add(make_completed())
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines() == [*HEAD, ROW, FOOT]
 
 
 def test_new_environment(make_completed: Callable[..., Completed]) -> None:

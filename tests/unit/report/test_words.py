@@ -8,7 +8,7 @@ import pytest
 
 from plimsoll.model import Cause, Evidence, Kind, Verdict
 from plimsoll.report import verdict_words
-from plimsoll.report.words import headline
+from plimsoll.report.words import headline, printable
 from tests.unit.report.conftest import LEAK, MIB
 
 
@@ -41,6 +41,31 @@ def test_verdict_words() -> None:
         "  · Not a heap leak\n"
         "  · /tmp/test grows"
     )
+
+
+def test_names_cannot_bend_the_terminal() -> None:
+    """A file's name with an escape or a newline stays in its line."""
+    path = "/tmp/\x1b[2J\nVerdict: No growth\x07"
+    cause = Cause("tmp", 1.0 * MIB, (Evidence(1.0 * MIB, path=path),))
+    verdict = Verdict("tmp", 1.0 * MIB, (cause,), None, None, 0.5, f"{path} grows.")
+    shown = r"/tmp/\x1b[2J\nVerdict: No growth\x07"
+    assert verdict_words(verdict).splitlines()[1:] == [
+        f"  tmp         1.0 MB per invocation   {shown}",
+        f"  · {shown} grows",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ä ✓ 日本 \\n", "ä ✓ 日本 \\n"),
+        ("\x00\t\r\n\x1b\x7f\x9b", r"\x00\t\r\n\x1b\x7f\x9b"),
+        ("\u202e\u2028\ud83d\U000e0001", r"\u202e\u2028\ud83d\U000e0001"),
+    ],
+)
+def test_printable(text: str, shown: str) -> None:
+    """Letters of all scripts as they are; controls, line ends, turned directions, half characters as escapes."""
+    assert shown == printable(text)
 
 
 def test_causes_without_a_path() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     Install = Callable[..., Path]
 
+NOBODY = 65534
 SUPPORTED = "nodejs20.x, nodejs22.x, nodejs24.x, python3.11, python3.12, python3.13, python3.14"
 
 
@@ -46,6 +48,18 @@ def test_installed(store: RuntimeStore, install: Install) -> None:
 def test_nothing_is_installed(store: RuntimeStore) -> None:
     """A data folder that was never made holds none."""
     assert store.installed() == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
+def test_a_data_folder_where_one_may_not_look(tmp_path: Path, install: Install) -> None:
+    """As good as empty: a user with root's HOME gets a list, not an error."""
+    install("nodejs20.x")
+    tmp_path.chmod(0o700)
+    os.seteuid(NOBODY)
+    try:
+        assert RuntimeStore(tmp_path).installed() == ()
+    finally:
+        os.seteuid(0)
 
 
 @pytest.mark.parametrize("manifest", [None, "", "[1]", "{}", '{"name": 1}'])
@@ -100,17 +114,28 @@ def test_get_what_is_not_installed(
         ("../x", "../x is not a runtime of AWS Lambda that Plimsoll knows; "),
     ],
 )
-@pytest.mark.parametrize("ask", ["get", "add", "remove"])
-def test_unknown_names(store: RuntimeStore, name: str, message: str, ask: str) -> None:
-    """A name that is not run is refused with those that are, before any folder is touched."""
+@pytest.mark.parametrize("ask", ["check", "add", "get", "remove"])
+def test_unknown_names(
+    store: RuntimeStore, install: Install, name: str, message: str, ask: str
+) -> None:
+    """A name that is not run is refused with those that are; where one must be there, with what there is."""
+    for there in ("nodejs20.x", "python3.12"):
+        install(there)
     asked: dict[str, Callable[[], object]] = {
-        "get": lambda: store.get(name),
+        "check": lambda: store.check(name),
         "add": lambda: store.add(name, print),
+        "get": lambda: store.get(name),
         "remove": lambda: store.remove(name),
     }
     with pytest.raises(CallerError) as caught:
         asked[ask]()
-    assert f"{message}supported: {SUPPORTED}" == caught.value.message
+    expected: tuple[str, str | None] = (f"{message}supported: {SUPPORTED}", None)
+    if ask in {"get", "remove"}:
+        expected = (
+            f"{expected[0]}; this host has: python3.12, nodejs20.x",
+            "plimsoll runtimes add NAME installs a supported one",
+        )
+    assert expected == (caught.value.message, caught.value.mend)
 
 
 def test_add(store: RuntimeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
