@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from plimsoll.sandbox import syscalls
 from plimsoll.sandbox.box import BoxSpec, Spawner
 from plimsoll.sandbox.cgroup_host import this_host
 from plimsoll.sandbox.run_folder import run_folder
+from plimsoll.sandbox.stock import Stock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,16 +33,15 @@ _PAUSE_S = 0.05
 async def box(store: RuntimeStore, folder: Path) -> list[Result]:
     """From nothing to the end of `true` in a box, cgroup included, against bubblewrap's, which has no cgroup."""
     cgroups = this_host()
-    names = itertools.count()
     command = [*bubblewrap(), "/bin/true"]
     with run_folder(cgroups.remove_run) as run:
         async with Spawner(run / "root") as spawner:
+            stock = Stock(spawner, cgroups, run.name)
 
             async def ours() -> float:
                 await asyncio.sleep(_PAUSE_S)
                 started = time.perf_counter()
-                made = spawner.create(BoxSpec((), 512 << 20, 1 << 16))
-                cgroup = cgroups.create(f"{run.name}/{next(names)}", 128 << 20)
+                made, cgroup = stock.create(BoxSpec((), 512 << 20, 1 << 16), 128 << 20)
                 process = made.start(["/bin/true"], {}, "/", [], cgroup)
                 end = await process.ended
                 taken = time.perf_counter() - started
@@ -59,6 +58,7 @@ async def box(store: RuntimeStore, folder: Path) -> list[Result]:
                 return (time.perf_counter() - started) * 1e3
 
             mine, others = await take_turns(ours, theirs, 40)
+            stock.close()
     return [Result("box, to the end of `true`", mine, "ms", 0.5, "bubblewrap", others)]
 
 

@@ -147,7 +147,7 @@ async def test_the_memory_limit_reads_back_and_swap_is_closed(
     ours = f"plimsoll/{os.getpid()}-*/*/"
     folders = [*Path("/sys/fs/cgroup").glob(f"memory/{ours}")]
     folders = folders or [*Path("/sys/fs/cgroup").glob(ours)]
-    (group,) = [folder for folder in folders if folder.is_dir()]
+    (group,) = [folder for folder in folders if (folder / "cgroup.procs").read_text()]
     name = "memory.limit_in_bytes" if (group / "memory.limit_in_bytes").exists() else "memory.max"
     limit = int((group / name).read_text())
     added = completed.report.memory.file_bytes

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from plimsoll.meter import Measurement
     from plimsoll.model import Function, Invocation
     from plimsoll.runtimes import Runtime
-    from plimsoll.sandbox.box import Box, Spawner
+    from plimsoll.sandbox.box import Box
     from plimsoll.sandbox.cgroup import Cgroup
-    from plimsoll.sandbox.cgroup_host import CgroupHost
+    from plimsoll.sandbox.stock import Stock
 
 TMP_INODES = 1 << 18
 """A cap on the files in `/tmp`: inodes are kernel memory, and AWS documents no quota of its own."""
@@ -70,12 +70,10 @@ class Environment:
         self._address = ""
 
     @classmethod
-    async def build(
-        cls, function: Function, runtime: Runtime, spawner: Spawner, cgroups: CgroupHost, run: str
-    ) -> Environment:
-        """Its box and its cgroup; the first invocation initialises it.
+    def build(cls, function: Function, runtime: Runtime, stock: Stock) -> Environment:
+        """Its box, which is being laid out, and its cgroup; the first invocation initialises it.
 
-        `run` names the run folder under which the cgroup is filed. Raises `HostCannot`, `LimitNotEnforced`.
+        Raises `HostCannot`, `LimitNotEnforced`.
         """
         binds = (
             (str(runtime.lang_dir), "/var/lang"),
@@ -83,15 +81,8 @@ class Environment:
             (str(function.code_root), "/var/task"),
             *((str(layer), "/opt") for layer in function.layers[-1:]),
         )
-        own_network = function.network == "none"
-        box = spawner.create(BoxSpec(binds, function.tmp_bytes, TMP_INODES, own_network))
-        try:
-            # made while the box lays itself out
-            cgroup = cgroups.create(f"{run}/{secrets.token_hex(16)}", function.memory_bytes)
-        except BaseException:
-            await box.close()
-            raise
-        return cls(function, runtime, box, cgroup)
+        spec = BoxSpec(binds, function.tmp_bytes, TMP_INODES, function.network == "none")
+        return cls(function, runtime, *stock.create(spec, function.memory_bytes))
 
     @property
     def state(self) -> EnvironmentState:
@@ -235,11 +226,10 @@ class Environment:
 
     def _settle(self, request_id: str) -> Outcome | None:
         """After the first init: the accounting. Not fitting into the memory then is an out-of-memory kill."""
-        pid = self._living().process.host_pid
-        if self._settled or pid is None:
+        if self._settled:
             return None
         try:
-            self._meter.settle_accounting(pid)
+            self._meter.settle_accounting(self._box.pid)
         except MemoryError:
             self._must_replace = True
             return ends.outcome_of_fault(OutOfMemoryFault(request_id))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from plimsoll.environment import Environment
 from plimsoll.sandbox.box import Spawner
-from plimsoll.sandbox.cgroup_host import CgroupHost, this_host
+from plimsoll.sandbox.cgroup_host import this_host
 from plimsoll.sandbox.page_cache import HeldPages
 from plimsoll.sandbox.run_folder import run_folder
+from plimsoll.sandbox.stock import Stock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,16 +28,12 @@ if TYPE_CHECKING:
 class Fleet:
     """Made by `open_fleet`."""
 
-    def __init__(
-        self, spawner: Spawner, cgroups: CgroupHost, runtimes: RuntimeStore, run: Path
-    ) -> None:
+    def __init__(self, stock: Stock, runtimes: RuntimeStore, run: Path) -> None:
         self.staging = run / "staging"
         """A folder of this run for unpacked code; gone with it."""
         self.staging.mkdir(mode=0o711, exist_ok=True)
-        self._spawner = spawner
-        self._cgroups = cgroups
+        self._stock = stock
         self._runtimes = runtimes
-        self._run = run.name
         self._pages = HeldPages()
         self._loaded: dict[str, Runtime] = {}
         self._warm: dict[str, Environment] = {}
@@ -74,7 +71,7 @@ class Fleet:
             return warm
         self._retire(function)
         runtime = await self._runtime(function.runtime)
-        warm = await Environment.build(function, runtime, self._spawner, self._cgroups, self._run)
+        warm = Environment.build(function, runtime, self._stock)
         self._warm[function.arn] = warm
         return warm
 
@@ -105,8 +102,10 @@ async def open_fleet(runtimes: RuntimeStore) -> AsyncIterator[Fleet]:
     cgroups = this_host()
     with run_folder(cgroups.remove_run) as run:
         async with Spawner(run / "root") as spawner:
-            fleet = Fleet(spawner, cgroups, runtimes, run)
+            stock = Stock(spawner, cgroups, run.name)
+            fleet = Fleet(stock, runtimes, run)
             try:
                 yield fleet
             finally:
                 await fleet.close()
+                stock.close()

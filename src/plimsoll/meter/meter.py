@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from plimsoll.alarm import Alarm
 from plimsoll.memory import break_down
-from plimsoll.meter.processes import mapped_file_bytes, processes
+from plimsoll.meter.processes import first_child, mapped_file_bytes, processes
 from plimsoll.meter.tmp import TmpMeter
 from plimsoll.model import TmpUsage
 
@@ -83,15 +83,17 @@ class Meter:
         self._oom_kills = self._cgroup.oom_kills()
         self._cgroup.start_window()
 
-    def settle_accounting(self, runtime_pid: int) -> None:
-        """After init, off the invoke path: the `shared` accounting (DESIGN, memory model, point 3).
+    def settle_accounting(self, init_pid: int | None) -> None:
+        """After init, off the invoke path: the `shared` accounting (the memory model's third point).
 
         File pages that the runtime has mapped and that another cgroup paid for are added to every figure, and taken
-        from the limit, so that the function has the room that it would have if it had paid for them.
+        from the limit, so that the function has the room that it would have if it had paid for them. The runtime is
+        the first child of the box's process 1, `init_pid`.
         Raises `MemoryError` where it does not fit any more.
         """
         sample = self._cgroup.memory()
-        mapped = mapped_file_bytes(runtime_pid)
+        runtime_pid = first_child(self._cgroup.pids(), init_pid)
+        mapped = 0 if runtime_pid is None else mapped_file_bytes(runtime_pid)
         self._uncharged_bytes = max(0, mapped - sample.mapped_file_bytes)
         room = max(1 << 20, self._function.memory_bytes - self._uncharged_bytes)
         self._room_bytes = room >> 12 << 12  # the kernel holds whole pages

@@ -19,6 +19,19 @@ def mapped_file_bytes(pid: int) -> int:
     return _status_bytes(pid, "RssFile")
 
 
+def first_child(pids: Iterable[int], parent: int | None) -> int | None:
+    """Of these processes the one that `parent` started first; None where none that lives is its child."""
+    children = []
+    for pid in pids:
+        with suppress(OSError):
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                # the name before it may hold blanks and brackets; field 4 is the parent, 22 the start (proc(5))
+                fields = file.read().rpartition(b")")[2].split()
+            if int(fields[1]) == parent:
+                children.append((int(fields[19]), pid))
+    return min(children)[1] if children else None
+
+
 def processes(pids: Iterable[int]) -> tuple[ProcessMemory, ...]:
     """Anonymous memory of the processes that still live, most first, at most `NAMED_MAX` of them."""
     sizes = sorted(((_status_bytes(pid, "RssAnon"), pid) for pid in pids), reverse=True)

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from plimsoll.sandbox.cgroup import Cgroup
 
-_RESTOCK_S = 0.02
-"""How long after a blank box was used the next one is made: not while the first is starting its runtime."""
-
 
 @dataclass(frozen=True, slots=True)
 class BoxSpec:
@@ -66,8 +63,6 @@ class Process:
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[ProcessEnd] = loop.create_future()
         """How it ended; raises `PlatformError` where its box was lost."""
-        self.host_pid: int | None = None
-        """Known a moment after the start; as the host sees it."""
 
     def end_with_the_box(self, cause: PlatformError | None) -> None:
         """Its box is gone: a kill if that was wanted, else an error of ours and never an outcome of the function."""
@@ -81,7 +76,7 @@ class Process:
 
 
 class Box:
-    """A living box. Made by `Spawner.create`."""
+    """A living box. Made by `Spawner.clone`."""
 
     def __init__(self, control: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -98,7 +93,6 @@ class Box:
         self._processes: dict[str, Process] = {}
         self._numbers = itertools.count(1)
         control.setblocking(False)
-        control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         loop.add_reader(control.fileno(), self._on_message)
 
     def lay_out(self, spec: BoxSpec) -> None:
@@ -185,7 +179,7 @@ class Box:
             asyncio.get_running_loop().remove_reader(self._control.fileno())
 
     def _receive(self) -> bool:
-        room = socket.CMSG_SPACE(struct.calcsize("3i")) + socket.CMSG_SPACE(4)
+        room = socket.CMSG_SPACE(4)
         try:
             data, ancillary, _, _ = self._control.recvmsg(passing.MESSAGE_BYTES, room)
         except BlockingIOError:
@@ -207,8 +201,6 @@ class Box:
                 )
                 self.ready.set_exception(self._lost)
                 self.ready.exception()
-            case ("started", str(key)):
-                self._processes[key].host_pid = _sender_pid(ancillary)
             case ("exec", str(key), int(errno), str(step)):
                 self._end(key, ProcessEnd(start_errno=errno, start_step=step))
             case ("exited", str(key), int(status)):
@@ -230,9 +222,6 @@ class Spawner:
     def __init__(self, root: Path) -> None:
         """`root` is an empty folder of the run, on which the spawner mounts in its own namespace."""
         self._root = root
-        self._blank: Box | None = None
-        """One box ahead of demand."""
-        self._restock: asyncio.TimerHandle | None = None
         self._dead: PlatformError | None = None
         self._boxes: dict[int, Box] = {}
         self._waiting: dict[int, Box] = {}
@@ -260,33 +249,17 @@ class Spawner:
                 f"the spawner cannot build its root: {first[2]}", mend="plimsoll doctor"
             )
         loop.add_reader(self._socket.fileno(), self._on_message)
-        self._stock()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._restock is not None:
-            self._restock.cancel()
         for box in (*self._waiting.values(), *self._boxes.values()):
             await box.close()
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
         await asyncio.to_thread(self._process.wait)
 
-    def create(self, spec: BoxSpec) -> Box:
-        """A box, from stock if one is there; returns at once, and it can be given processes. Wait for `box.ready`."""
-        box, self._blank = (None, self._blank) if spec.own_network else (self._blank, None)
-        if box is None or box.gone.is_set():
-            box = self._clone(own_network=spec.own_network)
-        box.lay_out(spec)
-        if self._blank is None and self._restock is None:
-            self._restock = asyncio.get_running_loop().call_later(_RESTOCK_S, self._stock)
-        return box
-
-    def _stock(self) -> None:
-        self._restock = None
-        self._blank = self._clone(own_network=False)
-
-    def _clone(self, *, own_network: bool) -> Box:
+    def clone(self, *, own_network: bool) -> Box:
+        """A blank box; returns at once. Lay it out, then wait for its `ready`."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         box = Box(ours)
         if self._dead is not None:
@@ -296,9 +269,7 @@ class Spawner:
         number = next(self._numbers)
         self._waiting[number] = box
         message = marshal.dumps(("box", number, own_network))
-        with suppress(
-            ConnectionError
-        ):  # the spawner is dead: its end of the socket tells all boxes
+        with suppress(ConnectionError):  # the spawner is dead: its closed socket tells all boxes
             socket.send_fds(self._socket, [message], [theirs.fileno()])
         theirs.close()
         return box
@@ -338,11 +309,4 @@ def _passed_socket(ancillary: list[tuple[int, int, bytes]]) -> socket.socket | N
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             return socket.socket(fileno=struct.unpack("i", data[:4])[0])
-    return None
-
-
-def _sender_pid(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-            return int(struct.unpack("3i", data[:12])[0])
     return None

@@ -5,9 +5,8 @@ Theory of operation. The spawner clones this process into new namespaces. It doe
 
     -> ("lay out", spec)                            <- ("ready",) + fd [listener, if the network is its own]
                                                     <- ("failed", step, errno, text)
-    -> ("start", key, argv, env, cwd, version, n)   <- ("started", key)       sent by the child just before exec:
-       + n fds 1 2 3…, then the cgroup's joins                                  its credentials tell its host pid
-                                                    <- ("exec", key, errno, step)  it could not be started
+    -> ("start", key, argv, env, cwd, version, n)   <- ("exec", key, errno, step)  it could not be started
+       + n fds 1 2 3…, then the cgroup's joins
                                                     <- ("exited", key, wait status)
     -> ("kill",)                                    <- ("quiet",)              every other process is dead and reaped
 
@@ -69,10 +68,11 @@ def run(control: _socket.socket, root: str, *, own_network: bool) -> NoReturn:
     except OSError as error:
         control.send(marshal.dumps(("failed", step, error.errno, str(error))))
         os._exit(1)
-    passing.send(control, ("ready",), listener)
-    for fd in listener:
-        os.close(fd)
     try:
+        _serve_what_waits(control, starter)  # before Plimsoll is woken, which needs a processor too
+        passing.send(control, ("ready",), listener)
+        for fd in listener:
+            os.close(fd)
         _serve(control, children, starter)
     except ConnectionError:
         pass  # Plimsoll is gone: so are we
@@ -114,20 +114,32 @@ def _serve(control: _socket.socket, children: int, starter: Starter) -> None:
         if children in ready:
             os.read(children, 128)
             _reap(control, starter.keys, block=False)
-        if control.fileno() not in ready:
-            continue
-        message, fds = passing.receive(control)
-        if message is None:
+        if control.fileno() in ready and not _serve_one(control, starter):
             return
-        if message[0] == "start":
-            starter.start(message, fds)
-        elif message[0] == "kill":
-            try:
-                os.kill(-1, 9)
-            except ProcessLookupError:
-                pass  # nobody left to kill
-            _reap(control, starter.keys, block=True)
-            control.send(marshal.dumps(("quiet",)))
+
+
+def _serve_what_waits(control: _socket.socket, starter: Starter) -> None:
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    if poll.poll(0) and not _serve_one(control, starter):
+        os._exit(0)  # Plimsoll is gone
+
+
+def _serve_one(control: _socket.socket, starter: Starter) -> bool:
+    """The next message; False when there will be none any more."""
+    message, fds = passing.receive(control)
+    if message is None:
+        return False
+    if message[0] == "start":
+        starter.start(message, fds)
+    elif message[0] == "kill":
+        try:
+            os.kill(-1, 9)
+        except ProcessLookupError:
+            pass  # nobody left to kill
+        _reap(control, starter.keys, block=True)
+        control.send(marshal.dumps(("quiet",)))
+    return True
 
 
 def _reap(control: _socket.socket, keys: dict[int, str], *, block: bool) -> None:
@@ -225,7 +237,6 @@ def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -
         os.setresuid(template.UID, template.UID, template.UID)
         step = "working directory"
         os.chdir(cwd)
-        said.send(marshal.dumps(("started", key)))
         step = "exec"
         os.execve(argv[0], argv, env)  # noqa: S606  no shell on purpose
     except OSError as error:

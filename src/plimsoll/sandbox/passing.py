@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = 1 << 17
 _FDS_MAX = 16
+_room = bytearray(MESSAGE_BYTES)  # once: a new one would be mapped and unmapped for each message
 
 
 def send(to: _socket.socket, message: tuple[Any, ...], fds: Sequence[int] = ()) -> None:
@@ -27,10 +28,11 @@ def send(to: _socket.socket, message: tuple[Any, ...], fds: Sequence[int] = ()) 
 
 def receive(source: _socket.socket) -> tuple[tuple[Any, ...] | None, list[int]]:
     """The next message and its descriptors; None when the other end has gone."""
-    room = _socket.CMSG_SPACE(4 * _FDS_MAX)
-    data, ancillary, _, _ = source.recvmsg(MESSAGE_BYTES, room, _socket.MSG_CMSG_CLOEXEC)
+    rights = _socket.CMSG_SPACE(4 * _FDS_MAX)
+    length, ancillary, _, _ = source.recvmsg_into([_room], rights, _socket.MSG_CMSG_CLOEXEC)
     fds: list[int] = []
     for level, kind, packed in ancillary:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
             fds += struct.unpack(f"{len(packed) // 4}i", packed)
-    return (marshal.loads(data) if data else None), fds  # noqa: S302  see the module
+    # marshal stops at the end of its value, whatever an earlier message left behind it
+    return (marshal.loads(_room) if length else None), fds  # noqa: S302  see the module

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plimsoll.meter.processes import command, mapped_file_bytes, processes
+from plimsoll.meter.processes import command, first_child, mapped_file_bytes, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,3 +117,16 @@ def test_the_largest_comes_first(ended: int) -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as small:
         for pids in ([small.pid, ended, os.getpid()], [os.getpid(), small.pid, ended]):
             assert [found.pid for found in processes(pids)] == [os.getpid(), small.pid]
+
+
+def test_first_child() -> None:
+    """Of some processes the one that a parent started first; those of other parents and dead ones do not count."""
+    mine = os.getpid()
+    with subprocess.Popen(["sleep", "60"]) as first, subprocess.Popen(["sleep", "60"]) as second:
+        try:
+            assert first_child([second.pid, first.pid, mine, 1 << 22], mine) == first.pid
+            assert first_child([second.pid], mine) == second.pid
+            assert first_child([first.pid, second.pid], os.getppid()) is None
+        finally:
+            first.kill()
+            second.kill()
