@@ -54,7 +54,9 @@ class TmpMeter:
             files.append(TmpFile(path, size, size - self._previous.get(path, 0)))
         hidden = used - sum(file.bytes for file in files)
         if hidden >= _PAGE:
-            deleted = _deleted_but_open(pids(), os.fstat(self._fd).st_dev)
+            # as the kernel names the box's /tmp to us: with a prefix, if our own root is not the host's
+            seen_as = os.readlink(f"/proc/self/fd/{self._fd}")
+            deleted = _deleted_but_open(pids(), os.fstat(self._fd).st_dev, seen_as)
             for path, size, inode, pid in deleted:
                 allocated[inode] = size
                 before = self._previous.get(inode, 0)
@@ -82,7 +84,9 @@ class TmpMeter:
                     yield _readable(path), status.st_blocks * 512, status.st_ino
 
 
-def _deleted_but_open(pids: list[int], device: int) -> Iterator[tuple[str, int, int, int]]:
+def _deleted_but_open(
+    pids: list[int], device: int, seen_as: str
+) -> Iterator[tuple[str, int, int, int]]:
     """Path, allocated bytes, inode and holder of each unlinked file of `/tmp` that some process still has open."""
     seen: set[int] = set()
     for pid in pids:
@@ -94,8 +98,8 @@ def _deleted_but_open(pids: list[int], device: int) -> Iterator[tuple[str, int, 
                     if status.st_dev != device or status.st_nlink or status.st_ino in seen:
                         continue
                     seen.add(status.st_ino)
-                    name = os.readlink(link).removesuffix(" (deleted)")
-                    yield _readable(name), status.st_blocks * 512, status.st_ino, pid
+                    name = os.readlink(link).removesuffix(" (deleted)").removeprefix(seen_as)
+                    yield _readable(f"/tmp{name}"), status.st_blocks * 512, status.st_ino, pid
 
 
 def _readable(path: str) -> str:

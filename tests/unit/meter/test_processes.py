@@ -44,8 +44,16 @@ def ended() -> int:
 def test_a_command_is_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole command line with blanks between; bytes that are no text are replaced, not refused."""
     with subprocess.Popen(
-        ["cat", "-", b"caf\xc3"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ["cat", "-", b"caf\xc3"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"x\n")
+        child.stdin.flush()
+        child.stdout.readline()  # it runs; right after its exec the kernel has not laid its words out yet
         words = command(child.pid)
     assert words == "cat - caf\N{REPLACEMENT CHARACTER}"
 
