@@ -42,7 +42,7 @@ async def box(store: RuntimeStore, folder: Path) -> list[Result]:
                 await asyncio.sleep(_PAUSE_S)
                 started = time.perf_counter()
                 made, cgroup = stock.create(BoxSpec((), 512 << 20, 1 << 16), 128 << 20)
-                process = made.start(["/bin/true"], {}, "/", [], cgroup)
+                process = made.start(["/bin/true"], {}, "/", [])
                 end = await process.ended
                 taken = time.perf_counter() - started
                 assert end.wait_status == 0
@@ -58,7 +58,7 @@ async def box(store: RuntimeStore, folder: Path) -> list[Result]:
                 return (time.perf_counter() - started) * 1e3
 
             mine, others = await take_turns(ours, theirs, 40)
-            stock.close()
+            await stock.close()
     return [Result("box, to the end of `true`", mine, "ms", 0.5, "bubblewrap", others)]
 
 

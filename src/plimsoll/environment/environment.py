@@ -272,7 +272,7 @@ class Environment:
             log_stream=self.log_stream,
         )
         argv = self._runtime.command(self.function.memory_mib, self.function.handler)
-        self._life = Life(self._box, self._cgroup, argv, variables, self._journal.append)
+        self._life = Life(self._box, argv, variables, self._journal.append)
         self._api.mailbox = self._life.mailbox
 
     def _admits(self, client: tuple[str, int], server: tuple[str, int]) -> bool:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from plimsoll.model import LogEvent
     from plimsoll.sandbox.box import Box, Process
-    from plimsoll.sandbox.cgroup import Cgroup
 
 
 class Life:
@@ -29,7 +28,6 @@ class Life:
     def __init__(
         self,
         box: Box,
-        cgroup: Cgroup,
         argv: Sequence[str],
         env: Mapping[str, str],
         publish: Callable[[LogEvent], None],
@@ -40,7 +38,7 @@ class Life:
         self._limit = Alarm(lambda: self.mailbox.end(Over.TIMEOUT))
         self.logs = LogPipes(publish)
         self.started_ms = clock.monotonic_ms()
-        self.process: Process = box.start(argv, env, "/var/task", self.logs.child_fds(), cgroup)
+        self.process: Process = box.start(argv, env, "/var/task", self.logs.child_fds())
         self.logs.close_child_ends()
         self.process.ended.add_done_callback(lambda _: self.mailbox.end(Over.EXIT))
 

@@ -108,4 +108,4 @@ async def open_fleet(runtimes: RuntimeStore) -> AsyncIterator[Fleet]:
                 yield fleet
             finally:
                 await fleet.close()
-                stock.close()
+                await stock.close()

@@ -112,22 +112,19 @@ class Box:
         env: Mapping[str, str],
         cwd: str,
         fds: Sequence[int],
-        cgroup: Cgroup,
     ) -> Process:
-        """Starts a process in `cgroup`, with `fds` as its 1, 2, 3, … and /dev/null as 0; returns at once."""
+        """Starts a process with `fds` as its 1, 2, 3, … and /dev/null as 0; returns at once."""
         process = Process()
         if self._lost is not None:
             process.end_with_the_box(self._lost)
             return process
         key = str(next(self._numbers))
         self._processes[key] = process
-        message = marshal.dumps(
-            ("start", key, list(argv), dict(env), cwd, cgroup.version, len(fds))
-        )
+        message = marshal.dumps(("start", key, list(argv), dict(env), cwd))
         if len(message) > passing.MESSAGE_BYTES:
             raise PlatformError(f"the command and environment of {argv[0]} are over 128 KiB")
         with suppress(ConnectionError):  # the box is lost: `ended` says so
-            socket.send_fds(self._control, [message], [*fds, *cgroup.join_fds()])
+            socket.send_fds(self._control, [message], fds)
         return process
 
     async def kill_processes(self) -> None:
@@ -258,8 +255,8 @@ class Spawner:
         self._socket.close()
         await asyncio.to_thread(self._process.wait)
 
-    def clone(self, *, own_network: bool) -> Box:
-        """A blank box; returns at once. Lay it out, then wait for its `ready`."""
+    def clone(self, cgroup: Cgroup, *, own_network: bool) -> Box:
+        """A blank box whose processes live in `cgroup`; returns at once. Lay it out, then wait for its `ready`."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         box = Box(ours)
         if self._dead is not None:
@@ -268,9 +265,9 @@ class Spawner:
             return box
         number = next(self._numbers)
         self._waiting[number] = box
-        message = marshal.dumps(("box", number, own_network))
+        message = marshal.dumps(("box", number, own_network, cgroup.version))
         with suppress(ConnectionError):  # the spawner is dead: its closed socket tells all boxes
-            socket.send_fds(self._socket, [message], [theirs.fileno()])
+            socket.send_fds(self._socket, [message], [theirs.fileno(), *cgroup.join_fds()])
         theirs.close()
         return box
 

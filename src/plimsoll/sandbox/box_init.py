@@ -5,17 +5,15 @@ Theory of operation. The spawner clones this process into new namespaces. It doe
 
     -> ("lay out", spec)                            <- ("ready",) + fd [listener, if the network is its own]
                                                     <- ("failed", step, errno, text)
-    -> ("start", key, argv, env, cwd, version, n)   <- ("exec", key, errno, step)  it could not be started
-       + n fds 1 2 3…, then the cgroup's joins
+    -> ("start", key, argv, env, cwd) + fds 1 2 3…  <- ("exec", key, errno, step)  it could not be started
                                                     <- ("exited", key, wait status)
     -> ("kill",)                                    <- ("quiet",)              every other process is dead and reaped
 
 When the socket closes, Plimsoll has gone, however it died: this process exits, and the kernel kills all others in
-its pid namespace and frees the mounts. It is never in the environment's memory cgroup; its children join before exec.
+its pid namespace and frees the mounts. It is never in the memory cgroup; its children are, from their start.
 
 Of a fork half is the copying of pages that the child touches first. So a blank box also holds a parked child: cloned
-ahead, its pages touched, waiting for what it is to become. It serves the first start on cgroup v1; v2 can place a
-process in its cgroup only by the clone itself.
+ahead into its cgroup, its pages touched, waiting for what it is to become. It serves the first start.
 """
 
 from __future__ import annotations
@@ -31,6 +29,7 @@ from plimsoll.sandbox import passing, syscalls, template
 
 TYPE_CHECKING = False  # `typing` would be 1.5 MB more for each box's fork to map; `socket` 1 MB
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, NoReturn
 
 HOSTNAME = "sandbox"
@@ -39,7 +38,7 @@ LISTEN_PORT = 9001
 """Facts sheet E1: the Runtime API's port on AWS, used where the box has a network of its own."""
 
 
-def run(control: _socket.socket, root: str, *, own_network: bool) -> NoReturn:
+def run(control: _socket.socket, group: Group, root: str, *, own_network: bool) -> NoReturn:
     """Never returns: the life of process 1."""
     step = "signals"
     try:
@@ -55,7 +54,7 @@ def run(control: _socket.socket, root: str, *, own_network: bool) -> NoReturn:
         step = "network"
         listener = _listen_inside() if own_network else []
         step = "first process"
-        starter = Starter(control)
+        starter = Starter(control, group)
         step = "mounts"
         _mount_tmp(1 << 20, 16)  # a rehearsal: see the module, "pages that the child touches first"
         syscalls.umount_lazily("tmp")
@@ -155,37 +154,58 @@ def _reap(control: _socket.socket, keys: dict[int, str], *, block: bool) -> None
             control.send(marshal.dumps(("exited", key, status)))
 
 
+class Group:
+    """The cgroup that the box's processes live in, by the descriptors through which one joins it."""
+
+    def __init__(self, version: int, joins: Sequence[int]) -> None:
+        self._version = version
+        self._joins = joins
+
+    def clone(self) -> int:
+        """A child that is in the group before it allocates anything; as fork(2).
+
+        v1: the child, single-threaded, writes 0 to each `tasks` (60 us); v2: CLONE_INTO_CGROUP (0.1 ms). Every other
+        way, `cgroup.procs` above all, waits 5 to 16 ms for a grace period.
+        """
+        if self._version == 2:
+            return syscalls.clone(into_cgroup=self._joins[0])
+        pid = syscalls.clone()
+        if pid == 0:
+            for tasks in self._joins:
+                os.write(tasks, b"0")
+        return pid
+
+
 class Starter:
     """Starts processes: the first one from the parked child, the others by a clone each."""
 
-    def __init__(self, control: _socket.socket) -> None:
+    def __init__(self, control: _socket.socket, group: Group) -> None:
         """Parks a child. Raises `OSError`."""
         self.keys: dict[int, str] = {}
         """The key of each living process that was started, by its pid in here."""
         self._control = control
+        self._group = group
         self._parked: _socket.socket | None
         self._parked, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        self._parked_pid = syscalls.clone()
+        self._parked_pid = group.clone()
         if self._parked_pid == 0:
             self._parked.close()
             _wait_parked(control, theirs)
         theirs.close()
 
     def start(self, message: tuple[Any, ...], fds: list[int]) -> None:
-        """Carries out a "start"; how it went is told on the control socket by the child itself."""
-        key, version, count = message[1], message[5], message[6]
+        """Carries out a "start"; that it failed is told on the control socket by the child itself."""
         parked, self._parked = self._parked, None
-        if parked is not None and version == 1:
+        if parked is not None:
             pid = self._parked_pid
             passing.send(parked, message, fds)
+            parked.close()
         else:
-            pid = syscalls.clone(into_cgroup=fds[count] if version == 2 else None)
+            pid = self._group.clone()
             if pid == 0:
                 _leave_parent()
                 _become(self._control, message, fds)
-        self.keys[pid] = key
-        if parked is not None:
-            parked.close()  # on v2 nobody needs the parked child: it sees this, and ends
+        self.keys[pid] = message[1]
         for fd in fds:
             os.close(fd)
 
@@ -194,7 +214,7 @@ def _wait_parked(control: _socket.socket, orders: _socket.socket) -> NoReturn:
     _leave_parent()
     # a rehearsal, for the sake of the pages that it touches
     os.dup2(control.fileno(), _HIGH_FD, inheritable=False)
-    marshal.loads(marshal.dumps(("start", "", ["", ""], {"": ""}, "/", 1, 0)))  # noqa: S302
+    marshal.loads(marshal.dumps(("start", "", ["", ""], {"": ""}, "/")))  # noqa: S302
     message, fds = passing.receive(orders)
     if message is None:
         os._exit(0)
@@ -208,25 +228,18 @@ def _leave_parent() -> None:
 
 
 def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -> NoReturn:
-    """The child's steps, in the order the kernel wants: cgroup before memory, group before user, user before exec.
+    """The child's steps, in the order the kernel wants: group before user, user before exec.
 
     What every box has alike (limits, no groups, no new privileges) the spawner set for itself, and it is inherited.
     """
-    _, key, argv, env, cwd, version, count = message
+    _, key, argv, env, cwd = message
     step = "descriptors"
-    # parked above anything that is dup2'ed below; close-on-exec, so only 0 to `count` reach the program
+    # parked above anything that is dup2'ed below; close-on-exec, so only 0 to len(fds) reach the program
     said = _socket.socket(fileno=os.dup2(control.fileno(), _HIGH_FD, inheritable=False))
     try:
-        if version == 1:
-            step = "cgroup"
-            # by a single-threaded process, into `tasks`, for itself: 50 us. Every other way, `cgroup.procs` above
-            # all, waits 5 to 16 ms for a grace period. On v2 the clone has placed it already (0.1 ms).
-            for tasks in fds[count:]:
-                os.write(tasks, b"0")
         null = os.open("/dev/null", os.O_RDONLY)
         high = [
-            os.dup2(fd, _HIGH_FD + 1 + n, inheritable=False)
-            for n, fd in enumerate([null, *fds[:count]])
+            os.dup2(fd, _HIGH_FD + 1 + n, inheritable=False) for n, fd in enumerate([null, *fds])
         ]
         for target, fd in enumerate(high):
             os.dup2(fd, target)

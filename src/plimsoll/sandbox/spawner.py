@@ -5,8 +5,8 @@ namespace, builds the root that boxes show, and then for each request clones pro
 its pid. It also tells when a box is gone. Forking costs time in proportion to the forker's memory (41 ms per GiB):
 this process stays at some 10 MB by loading nothing but the modules of this package that it needs.
 
-    -> ("box", id, own network) + fd [control]              <- ("box", id, pid) or ("refused", id, errno, text)
-                                                            <- ("gone", pid)
+    -> ("box", id, own network, cgroup version)             <- ("box", id, pid) or ("refused", id, errno, text)
+       + fds [control, cgroup joins…]                       <- ("gone", pid)
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _tell_gone(plimsoll: _socket.socket) -> None:
 
 
 def _box(message: tuple[Any, ...], fds: list[int], plimsoll: _socket.socket, root: str) -> None:
-    _, number, own_network = message
+    _, number, own_network, cgroup_version = message
     flags = _NAMESPACES | (syscalls.CLONE_NEWNET if own_network else 0)
     try:
         pid = syscalls.clone(flags)
@@ -125,7 +125,8 @@ def _box(message: tuple[Any, ...], fds: list[int], plimsoll: _socket.socket, roo
         if pid == 0:
             plimsoll.close()
             control = _socket.socket(fileno=fds[0])
-            box_init.run(control, root, own_network=own_network)
+            group = box_init.Group(cgroup_version, fds[1:])
+            box_init.run(control, group, root, own_network=own_network)
         plimsoll.send(marshal.dumps(("box", number, pid)))
     for fd in fds:
         os.close(fd)

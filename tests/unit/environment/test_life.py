@@ -15,7 +15,7 @@ from plimsoll.event_loop import AttentiveLoop
 from plimsoll.runtime_api import Answer, Over
 from plimsoll.sandbox import passing
 from plimsoll.sandbox.box import Box, ProcessEnd
-from plimsoll.testing import FakeCgroup, FakeTime
+from plimsoll.testing import FakeTime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -59,8 +59,7 @@ class Bench:
         self.time = time
         self.events: list[LogEvent] = []
         self.first = FirstProcess()
-        cgroup = FakeCgroup(128 << 20)
-        self.life = Life(self.first.box, cgroup, ARGV, VARIABLES, self.events.append)
+        self.life = Life(self.first.box, ARGV, VARIABLES, self.events.append)
         self._is_over = False
 
     def end_life(self) -> None:
@@ -88,7 +87,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 async def test_a_process_is_started_with_its_pipes(bench: Bench) -> None:
     """In /var/task, with the variables given; what it writes to its 1 and 2 are log events."""
-    assert bench.first.hear() == ("start", "1", ARGV, VARIABLES, "/var/task", 2, 3)
+    assert bench.first.hear() == ("start", "1", ARGV, VARIABLES, "/var/task")
     stdout, stderr, _ = bench.first.fds
     os.write(stdout, b"out\n")
     os.write(stderr, b"err\n")
@@ -175,7 +174,7 @@ def test_on_our_event_loop_attention_is_a_wait(monkeypatch: pytest.MonkeyPatch) 
 
     async def main() -> None:
         first = FirstProcess()
-        life = Life(first.box, FakeCgroup(0), ARGV, VARIABLES, lambda event: None)
+        life = Life(first.box, ARGV, VARIABLES, lambda event: None)
         try:
             with life.attention():
                 raise asyncio.CancelledError
