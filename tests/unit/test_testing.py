@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plimsoll.memory import CgroupMemory
+from plimsoll.sandbox.cgroup import Peak
 from plimsoll.testing import FakeCgroup, FakeTime
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def test_a_window_keeps_its_peak() -> None:
     cgroup = FakeCgroup(128 * MIB)
     cgroup.charge(anon_bytes=30 * MIB)
     cgroup.charge(anon_bytes=10 * MIB)
-    assert cgroup.peak() == (30 * MIB, True)
+    assert cgroup.peak() == Peak(30 * MIB, True)
     cgroup.start_window()
-    assert cgroup.peak() == (10 * MIB, True)
+    assert cgroup.peak() == Peak(10 * MIB, True)
 
 
 def test_without_a_peak_of_the_kernel_only_what_was_seen_counts() -> None:
@@ -53,7 +54,7 @@ def test_without_a_peak_of_the_kernel_only_what_was_seen_counts() -> None:
     cgroup.charge(anon_bytes=20 * MIB)
     cgroup.memory()
     cgroup.charge(anon_bytes=10 * MIB)
-    assert cgroup.peak() == (20 * MIB, False)
+    assert cgroup.peak() == Peak(20 * MIB, False)
 
 
 def test_nothing_is_charged_over_the_limit() -> None:

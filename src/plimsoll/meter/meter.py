@@ -193,12 +193,16 @@ class Meter:
         return 0 if self._tmp is None else self._tmp.used_bytes()
 
     def _count(self, peak: Peak) -> None:
-        """Lets a window's peak count for the environment's."""
+        """Lets a window's peak count for the environment's.
+
+        A sampled one leaves the environment's as sure as it was, if the kernel vouches that it was no higher than that.
+        """
+        vouched = peak.at_most_bytes is not None and peak.at_most_bytes <= self._high_bytes
+        self._all_from_kernel &= peak.from_kernel or vouched
         # an equal one counts too: at the limit the figure stands still while the split goes on changing
         if peak.bytes >= self._high_bytes or self._high is None:
             self._high_bytes = max(self._high_bytes, peak.bytes)
             self._high = self._best or self._take()
-        self._all_from_kernel &= peak.from_kernel
 
     def _split(self, sample: _Sample, cgroup_bytes: int) -> MemoryBreakdown:
         return break_down(

@@ -26,6 +26,8 @@ class Peak(NamedTuple):
 
     bytes: int
     from_kernel: bool
+    at_most_bytes: int | None = None
+    """Of a sampled one: what the kernel vouches that the true peak is not above, if it does."""
 
 
 class Cgroup(Protocol):

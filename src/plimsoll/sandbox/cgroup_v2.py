@@ -3,8 +3,9 @@
 Kernel files used: memory.max, memory.swap.max, memory.oom.group, memory.current, memory.peak (Linux 5.19; a write
 resets it for the writer's own descriptor since 6.12), memory.stat, memory.events, pids.max, cpu.stat, cgroup.procs.
 
-Without a resettable memory.peak the window's peak is the highest usage that anybody asked for since its start:
-a sampler's figure, and told as one.
+Before 6.12 memory.peak only ever rises. A window in which it rose has its peak from the kernel all the same; of any
+other the kernel says only that it was not higher, and its peak is the highest usage that anybody asked for since its
+start: a sampler's figure, and told as one.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class CgroupV2:
         self._stat = self._open("memory.stat")
         self._events = self._open("memory.events")
         self._peak = self._open_resettable_peak()
+        self._lasting_peak = self._open_lasting_peak() if self._peak is None else None
+        self._mark = 0
         self._highest_seen = 0
 
     def _open(self, name: str, flags: int = os.O_RDONLY) -> int:
@@ -60,6 +63,12 @@ class CgroupV2:
             os.close(fd)
             return None
         return fd
+
+    def _open_lasting_peak(self) -> int | None:
+        try:
+            return self._open("memory.peak")
+        except FileNotFoundError:
+            return None  # before Linux 5.19
 
     def join_fds(self) -> list[int]:
         return [self._join]
@@ -95,12 +104,19 @@ class CgroupV2:
     def peak(self) -> cgroup.Peak:
         if self._peak is not None:
             return cgroup.Peak(int(os.pread(self._peak, 32, 0)), from_kernel=True)
+        at_most = None
+        if self._lasting_peak is not None:
+            at_most = int(os.pread(self._lasting_peak, 32, 0))
+            if at_most > self._mark:
+                return cgroup.Peak(at_most, from_kernel=True)
         self.usage_bytes()
-        return cgroup.Peak(self._highest_seen, from_kernel=False)
+        return cgroup.Peak(self._highest_seen, from_kernel=False, at_most_bytes=at_most)
 
     def start_window(self) -> None:
         if self._peak is not None:
             os.pwrite(self._peak, b"reset", 0)
+        elif self._lasting_peak is not None:
+            self._mark = int(os.pread(self._lasting_peak, 32, 0))
         self._highest_seen = 0
 
     def oom_kills(self) -> int:
@@ -118,7 +134,7 @@ class CgroupV2:
             return 0
 
     def remove(self) -> None:
-        kept = (self._join, self._usage, self._stat, self._events, self._peak)
+        kept = (self._join, self._usage, self._stat, self._events, self._peak, self._lasting_peak)
         for fd in kept:
             if fd is not None:
                 os.close(fd)

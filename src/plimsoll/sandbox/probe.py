@@ -94,16 +94,8 @@ def cgroups(host: CgroupHost) -> Iterator[Finding]:
         )
         return
     if host.version == 2:
-        exact = _peak_is_resettable(host.v2_root)
         yield Finding("memory limit", "fine", f"cgroup v2 at {host.v2_root}")
-        yield Finding(
-            "peaks",
-            "fine" if exact else "doubtful",
-            "memory.peak can be restarted: both peaks are the kernel's"
-            if exact
-            else "memory.peak cannot be restarted: peaks come from a sampler, and reports say so",
-            None if exact else "Linux 6.12 or later",
-        )
+        yield _PEAKS_V2[_peak_mode(host.v2_root)]
         return
     yield Finding("memory limit", "fine", f"cgroup v1 at {host.v1_roots['memory']}")
     yield Finding(
@@ -118,16 +110,35 @@ def cgroups(host: CgroupHost) -> Iterator[Finding]:
         )
 
 
-def _peak_is_resettable(root: str | None) -> bool:
-    """Whether some group's memory.peak opens for writing (Linux 6.12; the root group has none)."""
-    if root is None:
-        return False
-    for folder, _, names in os.walk(root):
+_PEAKS_V2 = {
+    "writable": Finding(
+        "peaks", "fine", "memory.peak can be restarted: both peaks are the kernel's"
+    ),
+    "readable": Finding(
+        "peaks",
+        "doubtful",
+        "memory.peak cannot be restarted: after a reset, and for an invocation that is not the highest so far, peaks "
+        "come from a sampler; reports say so",
+        "Linux 6.12 or later",
+    ),
+    "missing": Finding(
+        "peaks",
+        "doubtful",
+        "there is no memory.peak: peaks come from a sampler, and reports say so",
+        "Linux 6.12 or later",
+    ),
+}
+
+
+def _peak_mode(root: str | None) -> str:
+    """What some group's memory.peak allows: readable since Linux 5.19, writable since 6.12. The root group has none."""
+    for folder, _, names in os.walk(root or ""):
         if "memory.peak" in names:
             with suppress(FileNotFoundError):  # the group has just gone
                 # the mode, not access(2): root may write anything until the kernel is asked
-                return bool(os.stat(f"{folder}/memory.peak").st_mode & stat.S_IWUSR)
-    return False
+                mode = os.stat(f"{folder}/memory.peak").st_mode
+                return "writable" if mode & stat.S_IWUSR else "readable"
+    return "missing"
 
 
 def _namespaces() -> Finding:

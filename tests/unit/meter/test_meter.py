@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from plimsoll.meter import Measurement, Meter
 from plimsoll.meter import meter as meter_module
 from plimsoll.model import Function, MemoryBreakdown, TmpUsage
+from plimsoll.sandbox.cgroup import Peak
 from plimsoll.testing import FakeCgroup, FakeTime
 
 if TYPE_CHECKING:
@@ -397,6 +398,22 @@ async def test_every_figure_names_its_source(bench: Bench, keeps_peak: bool, sou
     bench.begin(anon_bytes=10 * MIB)
     measured = bench.invoke()
     assert (source, source) == (measured.source, measured.invocation_source)
+
+
+@pytest.mark.parametrize(
+    ("at_most_mib", "source"), [(30, "kernel"), (31, "sampler"), (None, "sampler")]
+)
+async def test_what_the_kernel_vouches_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, at_most_mib: int | None, source: str
+) -> None:
+    """A sampled window leaves the environment's figure the kernel's, if that says it was no higher."""
+    bench.begin(anon_bytes=10 * MIB)
+    bench.invoke({"anon_bytes": 30 * MIB}, {"anon_bytes": 10 * MIB})
+    at_most = None if at_most_mib is None else at_most_mib * MIB
+    monkeypatch.setattr(bench.cgroup, "peak", lambda: Peak(12 * MIB, False, at_most))
+    measured = bench.meter.finish(exact=True)
+    assert (measured.peak_bytes, measured.source) == (30 * MIB, source)
+    assert (measured.invocation_peak_bytes, measured.invocation_source) == (12 * MIB, "sampler")
 
 
 async def test_one_sampled_window_is_enough(bench: Bench) -> None:

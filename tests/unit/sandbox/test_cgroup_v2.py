@@ -95,14 +95,24 @@ def test_a_resettable_peak_is_the_kernels(v2: Recording) -> None:
     assert v2.path("memory.peak").read_text() == "reset"
 
 
-@pytest.mark.parametrize("peak_file", [None, "/dev/full"])
-def test_without_a_resettable_peak_it_is_the_highest_seen(
-    v2: Recording, peak_file: str | None
+def test_a_peak_that_only_rises_is_the_kernels_where_it_rose(
+    v2: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Older kernels have no memory.peak or refuse the write: a sampler's figure, told as one."""
+    """Linux 5.19 to 6.11: exact in a window that went higher than all before, an upper bound in the others."""
+    monkeypatch.setattr(CgroupV2, "_open_resettable_peak", lambda group: None)
+    v2.write("memory.peak", "40000000\n")
+    group = v2.create()
+    group.start_window()
+    v2.write("memory.peak", "50000000\n")
+    assert group.peak() == Peak(50000000, from_kernel=True)
+    group.start_window()
+    v2.write("memory.current", "30000000\n")
+    assert group.peak() == Peak(30000000, from_kernel=False, at_most_bytes=50000000)
+
+
+def test_without_memory_peak_it_is_the_highest_seen(v2: Recording) -> None:
+    """Before Linux 5.19: a sampler's figure, told as one."""
     v2.path("memory.peak").unlink()
-    if peak_file is not None:
-        v2.path("memory.peak").symlink_to(peak_file)
     group = v2.create()
     v2.write("memory.current", "60000000\n")
     assert group.usage_bytes() == 60000000
