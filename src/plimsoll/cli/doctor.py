@@ -7,9 +7,9 @@ import os
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from plimsoll.cli.listing import listing_console, table_or_json
 from plimsoll.runtimes import RuntimeStore
 from plimsoll.sandbox.probe import Finding, probe
 from plimsoll.settings import read_settings
@@ -18,14 +18,7 @@ _COLOURS = {"fine": "green", "doubtful": "yellow", "broken": "red"}
 
 
 @click.command(epilog="\b\nExamples:\n  plimsoll doctor\n  plimsoll doctor --format json")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="A table, or a JSON object a line.",
-)
+@table_or_json
 def doctor(form: str) -> int:
     """Tell what this host enforces, what it cannot, and the command that mends it.
 
@@ -57,4 +50,4 @@ def _show(findings: list[Finding]) -> None:
         colour = _COLOURS[finding.grade]
         text = finding.text + (f"\n[bold]mend:[/] {finding.mend}" if finding.mend else "")
         table.add_row(f"[{colour}]{finding.grade}[/]", finding.topic, text)
-    Console().print(table)
+    listing_console().print(table)

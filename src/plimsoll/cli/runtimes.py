@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from plimsoll.cli.listing import listing_console, table_or_json
 from plimsoll.errors import CallerError
 from plimsoll.runtimes import RuntimeStore
 from plimsoll.settings import read_settings
@@ -24,20 +23,21 @@ def runtimes() -> None:
 
 
 @runtimes.command("list", epilog="\b\nExample:\n  plimsoll runtimes list --format json")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="A table, or a JSON object a line.",
-)
+@table_or_json
 def list_(form: str) -> int:
     """What is installed, what can be added, and what is missing for the rest."""
     offers = _store().catalog()
     if form == "json":
         for offer in offers:
-            click.echo(json.dumps({"type": "runtime", **asdict(offer)}))
+            members = {
+                "name": offer.name,
+                "state": offer.state,
+                "version": offer.version or None,
+                "sizeBytes": offer.size_bytes or None,
+                "reason": offer.reason or None,
+                "mend": offer.mend or None,
+            }
+            click.echo(json.dumps({"type": "runtime", **members}))
         return 0
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("runtime", "state", "version", "size", ""):
@@ -46,7 +46,7 @@ def list_(form: str) -> int:
         size = f"{offer.size_bytes / 2**20:.0f} MB" if offer.size_bytes else ""
         note = "; ".join(part for part in (offer.reason, offer.mend) if part)
         table.add_row(offer.name, offer.state, offer.version, size, note)
-    Console().print(table)
+    listing_console().print(table)
     return 0
 
 
@@ -68,10 +68,12 @@ def add(names: tuple[str, ...], yes: bool) -> int:
     if wanted and not yes:
         if not os.isatty(0):
             raise CallerError(
-                "fetching runtimes needs a yes",
+                "fetching runtimes needs a yes, and standard input is no terminal that could be asked",
                 mend=f"plimsoll runtimes add --yes {' '.join(wanted)}",
             )
-        click.confirm(f"Fetch {', '.join(wanted)} with npm and pip?", default=True, abort=True)
+        if not click.confirm(f"Fetch {', '.join(wanted)}?", default=True):
+            click.echo("nothing fetched", err=True)
+            return 0
     for name in names:
         runtime = store.add(name, lambda step, name=name: click.echo(f"{name}: {step}", err=True))  # type: ignore[misc]
         click.echo(f"{runtime.name} {runtime.manifest.version} ({runtime.manifest.client})")

@@ -138,7 +138,8 @@ def _only_export(package: Package, entry: str) -> str:
 def _existing(package: Package, language: Language) -> str:
     scanned = list(_scanned(package.root, language))
     there = [f"{stem}.{name}" for stem, exports in scanned for name in exports.functions]
-    there += [f"{stem}.{name}" for stem, exports in scanned for name in exports.others]
+    if not there:
+        there = [f"{stem}.{name}" for stem, exports in scanned for name in exports.others]
     return (
         f"handlers that exist: {', '.join(there[:12])}" if there else "no exports were found in it"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from plimsoll.deployment.exports import looks_callback_style
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from plimsoll.deployment.package import Package
 
+_OWN_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+"""Of the Python that runs Plimsoll, which so is on this host."""
 _NO_CALLBACKS_FROM = 24
 """Node 24's runtime client refuses handlers with a callback (facts sheet H5)."""
 
@@ -63,7 +66,7 @@ def _newest(language: str, installed: Sequence[str], below: int | None = None) -
         fitting = [name for name in fitting if _series(name)[-1] < below]
     if fitting:
         return max(fitting, key=_series)
-    add = "nodejs20.x" if language == "nodejs" else "python3.13"
+    add = "nodejs20.x" if language == "nodejs" else _OWN_PYTHON
     have = ", ".join(installed) or "none"
     raise CallerError(
         f"no installed runtime runs this {language} code; this host has: {have}",

@@ -16,6 +16,7 @@ _NAMES = {
     "kernel": "kernel memory (sockets, descriptors, page tables)",
     "cache": "the page cache of code and layers",
 }
+_IN_TMP = {"tmp", "tmp-deleted-open"}
 _REMEDIES = {
     "tmp": "delete the file at the end of the invocation, or write it under one name and overwrite it, "
     "or keep it on purpose and set the memory for it",
@@ -51,23 +52,29 @@ def ordinal(number: int) -> str:
 
 
 def advise(causes: Sequence[Cause], last: Report, until: int | None, limit: Limit | None) -> str:
-    """The sentences of a verdict that found growth.
+    """The sentences of a verdict that found growth: what grows, cause by cause, when it ends, what to do about each.
 
     `last` is the last warm report; `until` and `limit` are the forecast.
     """
-    main = causes[0]
-    in_tmp = main.kind in {"tmp", "tmp-deleted-open"}
-    what = _NAMES.get(main.kind, "/tmp")
-    if in_tmp and main.evidence:
-        what = main.evidence[0].path or what
-    said = [f"{what} grows {megabytes(main.growth_bytes_per_invocation)} per invocation"]
-    if in_tmp and not any(cause.kind == "heap" for cause in causes):
+    said = [
+        f"{what_grows(cause)} grows {megabytes(cause.growth_bytes_per_invocation)} per invocation"
+        for cause in causes
+    ]
+    in_tmp = [cause for cause in causes if cause.kind in _IN_TMP]
+    if causes[0] in in_tmp and not any(cause.kind == "heap" for cause in causes):
         said.insert(0, "not a heap leak")
     if until is not None and limit == "memory":
         said.append(f"at {last.memory_size_mib} MB the {ordinal(until)} invocation is killed")
     if in_tmp:
-        full = math.floor(last.tmp.size_bytes / main.growth_bytes_per_invocation) + 1
+        full = math.floor(last.tmp.size_bytes / in_tmp[0].growth_bytes_per_invocation) + 1
         size = last.tmp.size_bytes >> 20
         said.append(f"with {size} MB of /tmp the {ordinal(full)} gets ENOSPC")
-    said.append(_REMEDIES[main.kind])
+    said += [_REMEDIES[cause.kind] for cause in causes]
     return "; ".join(said) + "."
+
+
+def what_grows(cause: Cause) -> str:
+    """A cause as the subject of a sentence: the file, where it is known."""
+    if cause.kind in _IN_TMP:
+        return (cause.evidence[0].path if cause.evidence else None) or "/tmp"
+    return _NAMES[cause.kind]

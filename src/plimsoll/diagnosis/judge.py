@@ -109,9 +109,7 @@ def _not_growing(warm: Sequence[Report], slopes: Mapping[str, float]) -> Verdict
 
 
 def _inconclusive(warm: int, killed_at: int | None) -> Verdict:
-    advice = (
-        f"{warm} warm invocations are too few to judge: run at least {WARM_MIN + 1} (--repeat 12)."
-    )
+    advice = f"Too few warm invocations to judge ({warm}, at least {WARM_MIN} are needed): use --repeat 12."
     if killed_at is not None:
         advice = (
             f"The environment was killed for memory at its invocation {killed_at}, before growth could be told from "

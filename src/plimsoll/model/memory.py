@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Accounting = Literal["exact", "shared"]
-Source = Literal["kernel", "kernel+sampler", "sampler"]
+Source = Literal["kernel", "sampler"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ def _load_altair() -> Any:
         import vl_convert  # noqa: F401
     except ImportError as error:
         raise CallerError(
-            "pictures need the extra `chart`", mend="pip install 'plimsoll[chart]'"
+            "pictures need the extra `chart`",
+            mend="scripts/setup chart, or pip install altair vl-convert-python",
         ) from error
     return altair
 

@@ -36,10 +36,10 @@ def render_page(svg: str, run: Sequence[Completed], verdict: Verdict, title: str
         f"<ul class='advice'>{advice}</ul><figure>{svg}</figure>"
         f"<h2>Invocations</h2><div class='wide'>{_invocations(run)}</div>"
         f"<h2>Files in <code>/tmp</code> at the end</h2>{_files(run)}"
-        "<p class='quiet'>Diamonds: Max Memory Used, "
+        "<p class='quiet'>Bars: in use when the invocation ended (a killed one: its peak). Diamonds: Max Memory Used, "
         f"by the {run[-1].report.source}; accounting: {run[-1].report.accounting}; "
         f"/tmp on {run[-1].report.tmp.backing}. "
-        "MB are MiB, as AWS writes them. The parts are those of the peak and add up to it. "
+        "Table: the parts of that peak; they add up to it. MB are MiB, as AWS writes them. "
         "Made by Plimsoll.</p></body></html>\n"
     )
 

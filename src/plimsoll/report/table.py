@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = (("#", 4), ("duration", 11), ("init", 9), ("used", 8), ("heap", 7), ("/tmp", 7),
             ("files", 7), ("other", 7))  # fmt: skip
 _BAR = 12
+_ANSWER_BYTES = 300
 _WIDTH = sum(width for _, width in _COLUMNS) + len("  ") + _BAR + len(" 100%")
 
 
@@ -66,6 +67,10 @@ class LiveTable:
         if report.status != "success":
             said = printable(f"     {report.error_type}: {_message(completed)}")
             self._console.print(Text(said, style="red"))
+        elif self._most == 1:  # of one alone its answer is what one looks for next
+            answer = completed.outcome.payload[:_ANSWER_BYTES].decode(errors="replace")
+            more = " …" if len(completed.outcome.payload) > _ANSWER_BYTES else ""
+            self._console.print(Text(f"     response: {printable(answer)}{more}"))
         self._last = report
         self._await_next()
 
@@ -81,7 +86,7 @@ class LiveTable:
         report = self._last
         self._console.print(
             Text(
-                f"MB. used: Max Memory Used, by the {report.source}; accounting: {report.accounting}; "
+                f"In MB. used: Max Memory Used, by the {report.source}; accounting: {report.accounting}; "
                 f"/tmp on {report.tmp.backing}; files: page cache of runtime and code",
                 style="dim",
             )

@@ -13,12 +13,20 @@ _HEADLINES = {
     "none": "No growth",
     "plateau": "Grew, then stopped",
     "tmp": "/tmp grows",
-    "tmp-deleted-open": "Deleted files in /tmp are still held open",
+    "tmp-deleted-open": "What is deleted from /tmp and still open grows",
     "heap": "The heap grows",
     "shmem": "Shared memory grows",
     "kernel": "Kernel memory grows",
     "cache": "Only page cache grows: harmless",
     "inconclusive": "Inconclusive",
+}
+_SHORT = {
+    "tmp": "/tmp",
+    "tmp-deleted-open": "deleted files in /tmp",
+    "heap": "the heap",
+    "shmem": "shared memory",
+    "kernel": "kernel memory",
+    "cache": "page cache",
 }
 
 
@@ -34,8 +42,12 @@ def printable(text: str) -> str:
 def headline(verdict: Verdict) -> str:
     """One line: what, how fast, how sure."""
     name = _HEADLINES.get(verdict.kind, verdict.kind)
-    if verdict.growth_bytes_per_invocation > 0:
-        name += f" by {megabytes(verdict.growth_bytes_per_invocation)} per invocation"
+    if verdict.causes:
+        main, *others = verdict.causes
+        name += f" by {megabytes(main.growth_bytes_per_invocation)}"
+        for cause in others:
+            name += f", {_SHORT[cause.kind]} by {megabytes(cause.growth_bytes_per_invocation)}"
+        name += " per invocation"
     return f"{name} (confidence {verdict.confidence:.0%})" if verdict.confidence else name
 
 
@@ -59,7 +71,7 @@ def thoughts(verdict: Verdict) -> list[str]:
 
 
 def _cause_line(cause: Cause) -> str:
-    line = f"  {cause.kind:<8} {megabytes(cause.growth_bytes_per_invocation):>9} per invocation"
+    line = f"  {cause.kind:<16} {megabytes(cause.growth_bytes_per_invocation):>9} per invocation"
     if cause.evidence:
         first = cause.evidence[0]
         line += f"   {first.path or first.command or ''}"

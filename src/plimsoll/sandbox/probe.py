@@ -10,10 +10,11 @@ import ctypes
 import os
 import platform
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from plimsoll.errors import PlatformError
 from plimsoll.sandbox.cgroup_host import CgroupHost, this_host
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def cgroups(host: CgroupHost) -> Iterator[Finding]:
         return
     if host.version == 2:
         yield Finding("memory limit", "fine", f"cgroup v2 at {host.v2_root}")
-        yield _PEAKS_V2[_peak_mode(host.v2_root)]
+        with _some_group(host):
+            yield _PEAKS_V2[_peak_mode(host.v2_root)]
         return
     yield Finding("memory limit", "fine", f"cgroup v1 at {host.v1_roots['memory']}")
     yield Finding(
@@ -108,6 +110,22 @@ def cgroups(host: CgroupHost) -> Iterator[Finding]:
             "no pids controller: the limit of 1,024 processes is not enforced",
             "mount -t cgroup -o pids none /sys/fs/cgroup/pids",
         )
+
+
+@contextmanager
+def _some_group(host: CgroupHost) -> Iterator[None]:
+    """A group to look at, where one may be made: on a host without any, memory.peak shows nowhere."""
+    run = f"doctor-{os.getpid()}"
+    try:
+        made = host.create(f"{run}/probe", 1 << 30)
+    except (OSError, PlatformError):
+        yield  # not root, or no delegation: other groups may show it
+        return
+    try:
+        yield
+    finally:
+        made.remove()
+        host.remove_run(run)
 
 
 _PEAKS_V2 = {

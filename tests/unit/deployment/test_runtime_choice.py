@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_requested(tmp_path: Path) -> None:
             "",
             ("nodejs24.x",),
             "no installed runtime runs this python code; this host has: nodejs24.x",
-            "plimsoll runtimes add python3.13",
+            f"plimsoll runtimes add python{sys.version_info[0]}.{sys.version_info[1]}",
         ),
         (
             "bootstrap",

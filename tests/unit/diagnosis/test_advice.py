@@ -40,9 +40,10 @@ FILE = (Evidence(10.0 * MIB, path="/tmp/test"),)
             [Cause("tmp", 10.0 * MIB, FILE), Cause("heap", 1.0 * MIB)],
             None,
             None,
-            "/tmp/test grows 10.0 MB per invocation; with 512 MB of /tmp the 52nd gets ENOSPC; delete the file at "
-            "the end of the invocation, or write it under one name and overwrite it, or keep it on purpose and set "
-            "the memory for it.",
+            "/tmp/test grows 10.0 MB per invocation; the heap grows 1.0 MB per invocation; with 512 MB of /tmp the "
+            "52nd gets ENOSPC; delete the file at the end of the invocation, or write it under one name and "
+            "overwrite it, or keep it on purpose and set the memory for it; look at what outlives the handler: "
+            "module-level lists, caches, listeners, connections.",
         ),
         (
             [Cause("heap", 80.0 * 1024)],
@@ -81,7 +82,7 @@ def test_advice(
     limit: Limit | None,
     advice: str,
 ) -> None:
-    """One sentence a thought, of the main cause; `/tmp` is said to be no heap leak only where none is."""
+    """What grows, when it ends, what to do, cause by cause; `/tmp` is said to be no heap leak only where none is."""
     assert advice == advise(causes, make_report(), until, limit)
 
 

@@ -169,7 +169,7 @@ def test_too_few(make_run: MakeRun, length: int, warm: int) -> None:
     """Below three warm invocations nothing is said but how to see more."""
     assert judge(make_run(anon=grows(5, length))) == Verdict(
         *("inconclusive", 0.0, (), None, None, 0.0),
-        f"{warm} warm invocations are too few to judge: run at least 4 (--repeat 12).",
+        f"Too few warm invocations to judge ({warm}, at least 3 are needed): use --repeat 12.",
     )
 
 

@@ -60,7 +60,7 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "altair", None)
     assert refusal(tmp_path / "out.svg") == (
         "pictures need the extra `chart`",
-        "pip install 'plimsoll[chart]'",
+        "scripts/setup chart, or pip install altair vl-convert-python",
     )
     check_report_path(tmp_path / "out.json")
 

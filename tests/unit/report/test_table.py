@@ -24,7 +24,7 @@ HEAD = [
 ROW = "   1     3.0 ms               60   20.0    0.0   40.0    0.0  ██████░░░░░░ 47%"
 HIDE_CURSOR, SHOW_CURSOR, ERASE_LINE = "\x1b[?25l", "\x1b[?25h", "\x1b[2K"
 FOOT = (
-    "MB. used: Max Memory Used, by the kernel; accounting: shared; /tmp on tmpfs; "
+    "In MB. used: Max Memory Used, by the kernel; accounting: shared; /tmp on tmpfs; "
     "files: page cache of runtime and code"
 )
 
@@ -126,6 +126,22 @@ def test_elsewhere_the_bar_stays(make_completed: Callable[..., Completed]) -> No
         table.add(make_completed())
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().splitlines() == [*HEAD, ROW, FOOT]
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [(b'{"ok":true}', '{"ok":true}'), (b"x" * 301, "x" * 300 + " …"), (b'"\x1b[2J"', '"\\x1b[2J"')],
+    ids=["whole", "cut", "escaped"],
+)
+def test_the_response_of_one_alone(
+    make_completed: Callable[..., Completed], payload: bytes, shown: str
+) -> None:
+    """Where one invocation is all there will be, its response stands below its row, cut and printable."""
+    console = Console(file=io.StringIO(), width=200, highlight=False, soft_wrap=True)
+    with LiveTable("f  nodejs20.x", console, most=1) as table:
+        table.add(make_completed(payload))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[3] == f"     response: {shown}"
 
 
 def test_new_environment(make_completed: Callable[..., Completed]) -> None:

@@ -24,7 +24,16 @@ from tests.unit.report.conftest import LEAK, MIB
 )
 def test_headline(kind: Kind, growth: float, confidence: float, words: str) -> None:
     """What, how fast where it grows, and how sure where that is known."""
-    assert words == headline(Verdict(kind, growth, (), None, None, confidence, ""))
+    causes = (Cause(kind, growth),) if growth else ()
+    assert words == headline(Verdict(kind, growth, causes, None, None, confidence, ""))
+
+
+def test_headline_of_several_causes() -> None:
+    """Each cause has its own figure; none is given the sum."""
+    causes = (Cause("heap", 1.9 * MIB), Cause("tmp", 1.5 * MIB), Cause("cache", 0.5 * MIB))
+    assert headline(Verdict("heap", 3.9 * MIB, causes, None, None, 0.9, "")) == (
+        "The heap grows by 1.9 MB, /tmp by 1.5 MB, page cache by 512 KB per invocation (confidence 90%)"
+    )
 
 
 @pytest.mark.parametrize("kind", [k for k in get_args(Kind) if k not in {"processes", "extension"}])
@@ -37,7 +46,7 @@ def test_verdict_words() -> None:
     """Headline, a line for each cause with its first evidence, and the advice, a thought a line."""
     assert verdict_words(LEAK) == (
         "Verdict: /tmp grows by 10.0 MB per invocation (confidence 92%)\n"
-        "  tmp        10.0 MB per invocation   /tmp/test\n"
+        "  tmp                10.0 MB per invocation   /tmp/test\n"
         "  · Not a heap leak\n"
         "  · /tmp/test grows"
     )
@@ -50,7 +59,7 @@ def test_names_cannot_bend_the_terminal() -> None:
     verdict = Verdict("tmp", 1.0 * MIB, (cause,), None, None, 0.5, f"{path} grows.")
     shown = r"/tmp/\x1b[2J\nVerdict: No growth\x07"
     assert verdict_words(verdict).splitlines()[1:] == [
-        f"  tmp         1.0 MB per invocation   {shown}",
+        f"  tmp                 1.0 MB per invocation   {shown}",
         f"  · {shown} grows",
     ]
 
@@ -75,7 +84,7 @@ def test_causes_without_a_path() -> None:
         "heap", 3.0 * MIB, (heap, Cause("kernel", 1.0 * MIB)), 9, "memory", 0.5, "do."
     )
     assert verdict_words(verdict).splitlines()[1:] == [
-        "  heap        2.0 MB per invocation   node",
-        "  kernel      1.0 MB per invocation",
+        "  heap                2.0 MB per invocation   node",
+        "  kernel              1.0 MB per invocation",
         "  · Do",
     ]
