@@ -164,9 +164,9 @@ async def test_nothing_is_logged_after_the_report_of_a_timeout(
     fleet: Fleet, deploy: Callable[..., Function]
 ) -> None:
     """A function that goes on printing is dead before its END is written."""
-    code = "def handler(e, c):\n  while True: print('on and on')\n"
-    function = deploy(code, timeout_s=0.5)
-    first = await invoke(fleet, function)
+    code = "def handler(e, c):\n  while e.get('on'): print('on and on')\n"
+    function = deploy(code, timeout_s=2)
+    first = await invoke(fleet, function, {"on": True})
     assert "REPORT RequestId" in log_text(first).splitlines()[-1]
     second = log_text(await invoke(fleet, function))
     assert second.startswith("START RequestId")
@@ -179,7 +179,8 @@ async def test_a_failed_init_is_measured_like_a_good_one(
     good = await invoke(fleet, deploy("exports.handler = async () => 1;\n", "index.js"))
     failed = await invoke(fleet, replace(deploy("throw new Error('no');\n", "bad.js"), name="bad"))
     assert failed.report.status == "error"
-    assert abs(failed.report.memory.file_bytes - good.report.memory.file_bytes) < 4 * MIB
+    # what it maps to report an error is a few MiB more; unmeasured it would be next to nothing
+    assert failed.report.memory.file_bytes > good.report.memory.file_bytes * 0.9
 
 
 async def test_init_that_does_not_fit_names_its_invocation(

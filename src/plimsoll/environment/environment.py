@@ -218,6 +218,7 @@ class Environment:
             return self._settle(request_id)
         if over is not Over.EXIT:
             self._settle(request_id)  # it still lives: its figure is to be as true as a good one's
+            life.mailbox.accept_init_error()
         answer = life.mailbox.answer
         if over is not Over.TIMEOUT and answer is not None:
             await self._wait_exit(life)

@@ -69,6 +69,7 @@ class Mailbox:
         self._parked: Callable[[Delivery], None] | None = None
         self._delivery: Delivery | None = None
         self._undelivered = False
+        self._accept: Callable[[], None] | None = None
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
         self.answer: Answer | None = None
         """The response or error of the present invocation, or the error of the init."""
@@ -119,11 +120,18 @@ class Mailbox:
         self._machine.on(RuntimeEvent.ERROR if answer.is_error else RuntimeEvent.RESPONSE)
         self.answer = answer
 
-    def on_init_error(self, answer: Answer) -> None:
-        """The runtime could not initialise. Raises `IllegalTransition`."""
+    def on_init_error(self, answer: Answer, accept: Callable[[], None]) -> None:
+        """The runtime could not initialise; it exits once `accept` has answered it. Raises `IllegalTransition`."""
         self._machine.on(RuntimeEvent.INIT_ERROR)
         self.answer = answer
+        self._accept = accept
         self.end(Over.INIT_ERROR)
+
+    def accept_init_error(self) -> None:
+        """Lets a runtime go that posted an init error, once it has been looked at; else does nothing."""
+        accept, self._accept = self._accept, None
+        if accept is not None:
+            accept()
 
     def forget_parked(self, deliver: Callable[[Delivery], None]) -> None:
         """The connection on which the runtime waited is closed."""

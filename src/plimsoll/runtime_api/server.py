@@ -7,6 +7,7 @@ no task is started: `next` is answered from inside `Mailbox.dispatch`. A web fra
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 from typing import TYPE_CHECKING
@@ -77,6 +78,8 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._mailbox = api.mailbox
+        self._closes = False
+        """The client wants no second answer on this connection."""
         self._reset()
 
     def _reset(self) -> None:
@@ -141,6 +144,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         method, url = self._parser.get_method(), self._url
+        self._closes = not self._parser.should_keep_alive()
         try:
             self._route(method, url)
         except IllegalTransition as error:
@@ -153,8 +157,6 @@ class _Connection(asyncio.Protocol):
         except InvalidRequestId:
             self._send_error(400, "InvalidRequestID", "Invalid request ID")
         finally:
-            if not self._parser.should_keep_alive() and url != _NEXT:
-                self.abort()
             self._reset()
 
     def _route(self, method: bytes, url: bytes) -> None:
@@ -172,8 +174,8 @@ class _Connection(asyncio.Protocol):
             case b"POST", [b"invocation", request_id, b"error"]:
                 self._on_answer(request_id.decode("latin-1"), self._posted_error())
             case b"POST", [b"init", b"error"]:
-                self._mailbox.on_init_error(self._posted_error())
-                self._send(202, _ACCEPTED)
+                accept = functools.partial(self._send, 202, _ACCEPTED)
+                self._mailbox.on_init_error(self._posted_error(), accept)
             case _, [b"restore", *_]:
                 self._send_error(
                     404, "SnapStartNotSupported", "Plimsoll does not restore snapshots (SnapStart)"
@@ -215,6 +217,8 @@ class _Connection(asyncio.Protocol):
         head.append("\r\n")
         if self._transport is not None:
             self._transport.writelines(("".join(head).encode("latin-1"), invocation.payload))
+            if self._closes:
+                self._transport.close()
 
     def _send(self, status: int, body: bytes, content_type: bytes = b"application/json") -> None:
         if self._transport is not None:
@@ -222,6 +226,8 @@ class _Connection(asyncio.Protocol):
                 b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s"
                 % (status, _REASONS[status], content_type, len(body), body)
             )
+            if self._closes:
+                self._transport.close()
 
     def _send_error(self, status: int, error_type: str, message: str) -> None:
         self._send(status, json.dumps({"errorMessage": message, "errorType": error_type}).encode())

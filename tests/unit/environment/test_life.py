@@ -135,7 +135,7 @@ async def test_a_wait_ends_with_the_process(
 
 async def test_waiting_for_nothing_but_the_exit(bench: Bench) -> None:
     """After an init error the process may still speak; only its end, or the limit, ends this wait."""
-    bench.life.mailbox.on_init_error(Answer(b"{}", is_error=True))
+    bench.life.mailbox.on_init_error(Answer(b"{}", is_error=True), lambda: None)
     assert bench.life.mailbox.over.result() is Over.INIT_ERROR
     wait = await bench.begin(bench.life.wait_exit(2000.0))
     await bench.time.advance(1.0)

@@ -55,11 +55,16 @@ async def test_init_is_over_with_next() -> None:
 
 
 async def test_init_error() -> None:
-    """An init error ends the wait, and is what the runtime posted."""
+    """An init error ends the wait, is what the runtime posted, and is accepted once, when it has been looked at."""
     mailbox = Mailbox()
-    mailbox.on_init_error(ERROR)
+    accepted: list[bool] = []
+    mailbox.on_init_error(ERROR, lambda: accepted.append(True))
     assert (mailbox.over.result(), mailbox.answer) == (Over.INIT_ERROR, ERROR)
     assert mailbox.state is RuntimeState.INIT_ERROR
+    assert accepted == []
+    mailbox.accept_init_error()
+    mailbox.accept_init_error()
+    assert accepted == [True]
 
 
 async def test_error_answer() -> None:

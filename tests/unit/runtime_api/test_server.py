@@ -219,9 +219,13 @@ async def test_error(served: Served) -> None:
 
 
 async def test_init_error(served: Served) -> None:
-    """An init error ends the init."""
+    """An init error ends the init; the runtime, which exits then, has its answer once it has been looked at."""
     async with served.runtime() as runtime:
-        assert await runtime.call(INIT_ERROR, b"{}") == ACCEPTED
+        runtime.ask(INIT_ERROR, b"{}", Connection="close")
+        await served.mailbox.over
+        served.mailbox.accept_init_error()
+        assert await runtime.answer() == ACCEPTED
+        assert await runtime.closed()
     assert served.mailbox.over.result() is Over.INIT_ERROR
     assert served.mailbox.answer == Answer(b"{}", is_error=True)
 
