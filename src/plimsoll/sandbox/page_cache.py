@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,23 +27,33 @@ _FAILED = ctypes.c_void_p(-1).value
 
 
 class HeldPages:
-    """Files whose pages stay in memory until `close`. Reading them in takes as long as the disk does."""
+    """Files whose pages stay in memory until `close`. Reading them in takes as long as the disk does.
+
+    `hold` is for a thread; `close` may come from another one in the middle of it (Ctrl-C), and ends it.
+    """
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
 
     def hold(self, paths: Iterable[Path]) -> None:
         """Maps and locks the files. Raises `OSError` naming the one that could not be."""
         for path in paths:
-            length = path.stat().st_size
-            if length and str(path) not in self._held:
-                self._held[str(path)] = (_map_locked(path, length), length)
+            with self._lock:
+                if self._closed:
+                    return
+                length = path.stat().st_size
+                if length and str(path) not in self._held:
+                    self._held[str(path)] = (_map_locked(path, length), length)
 
     def close(self) -> None:
         """Lets go of all of them."""
-        for address, length in self._held.values():
-            _libc.munmap(address, length)
-        self._held.clear()
+        with self._lock:
+            self._closed = True
+            for address, length in self._held.values():
+                _libc.munmap(address, length)
+            self._held.clear()
 
 
 def _map_locked(path: Path, length: int) -> int:

@@ -56,6 +56,13 @@ def main(fd: int, root: str) -> None:
     gc.disable()  # a collection in a child would touch, and so copy, every page
     plimsoll = _socket.socket(fileno=fd)
     try:
+        _live(plimsoll, root)
+    except ConnectionError:
+        pass  # Plimsoll is gone: so are we, and with us every box
+
+
+def _live(plimsoll: _socket.socket, root: str) -> None:
+    try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
         syscalls.unshare(syscalls.CLONE_NEWNS)
         syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
@@ -66,10 +73,7 @@ def main(fd: int, root: str) -> None:
         return
     children = syscalls.block_sigchld()
     plimsoll.send(marshal.dumps(("serving",)))
-    try:
-        _serve(plimsoll, children, root)
-    except ConnectionError:
-        pass  # Plimsoll is gone: so are we, and with us every box
+    _serve(plimsoll, children, root)
 
 
 def _confine() -> None:

@@ -6,11 +6,15 @@ import ctypes
 import errno
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from plimsoll.sandbox import page_cache
 from plimsoll.sandbox.page_cache import HeldPages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PAGE = 4096
 
@@ -35,7 +39,7 @@ def test_files_are_locked_until_they_are_let_go(tmp_path: Path) -> None:
 
 
 def test_a_file_is_held_once(tmp_path: Path) -> None:
-    """Two runtimes that share a file, or two calls, make one mapping; after `close` it may be held anew."""
+    """Two runtimes that share a file, or two calls, make one mapping."""
     file = tmp_path / "file"
     file.write_bytes(b"x" * PAGE)
     held = HeldPages()
@@ -43,10 +47,23 @@ def test_a_file_is_held_once(tmp_path: Path) -> None:
     held.hold([file])
     once = locked_bytes(file)
     held.close()
-    held.hold([file])
-    again = locked_bytes(file)
-    held.close()
-    assert (once, again) == ([PAGE], [PAGE])
+    assert once == [PAGE]
+
+
+def test_closed_in_the_middle_it_holds_no_more(tmp_path: Path) -> None:
+    """Ctrl-C while the files are being read in: those that come after `close` are not held, and nobody is to let go."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for file in (first, second):
+        file.write_bytes(b"x" * PAGE)
+    held = HeldPages()
+
+    def interrupted() -> Iterator[Path]:
+        yield first
+        held.close()
+        yield second
+
+    held.hold(interrupted())
+    assert (locked_bytes(first), locked_bytes(second)) == ([], [])
 
 
 def test_an_empty_file_has_no_pages(tmp_path: Path) -> None:
