@@ -183,6 +183,30 @@ async def test_a_failed_init_is_measured_like_a_good_one(
     assert failed.report.memory.file_bytes > good.report.memory.file_bytes * 0.9
 
 
+async def test_init_runs_under_the_limit_from_its_first_instruction(
+    fleet: Fleet, deploy: Callable[..., Function]
+) -> None:
+    """A module that takes 300 MiB of 128 is killed while it does, not found out afterwards."""
+    code = "kept = bytearray(b'x') * (300 << 20)\nprint('survived')\ndef handler(e, c): ...\n"
+    completed = await invoke(fleet, deploy(code))
+    assert completed.report.error_type == "Runtime.OutOfMemory"
+    assert "survived" not in log_text(completed)
+
+
+async def test_a_good_init_after_a_failed_one_settles_anew(
+    fleet: Fleet, deploy: Callable[..., Function]
+) -> None:
+    """What the failed one's process had mapped is not what the good one's has."""
+    code = (
+        "import os\nif not os.path.exists('/tmp/once'):\n  open('/tmp/once', 'w').close()\n  raise ValueError\n"
+        "def handler(e, c): return 'ok'\n"
+    )
+    mended = await invoke(fleet, deploy(code))
+    good = await invoke(fleet, replace(deploy("def handler(e, c): return 'ok'\n"), name="good"))
+    assert response(mended) == "ok"
+    assert abs(mended.report.memory.file_bytes - good.report.memory.file_bytes) < MIB
+
+
 async def test_init_that_does_not_fit_names_its_invocation(
     fleet: Fleet, deploy: Callable[..., Function]
 ) -> None:

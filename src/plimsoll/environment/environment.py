@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -217,7 +218,9 @@ class Environment:
         if over is Over.NEXT:
             return self._settle(request_id)
         if over is not Over.EXIT:
-            self._settle(request_id)  # it still lives: its figure is to be as true as a good one's
+            # it still lives: its figure is to be as true as a good one's, which will settle it anew
+            with suppress(MemoryError):
+                self._meter.settle_accounting(self._box.pid)
             life.mailbox.accept_init_error()
         answer = life.mailbox.answer
         if over is not Over.TIMEOUT and answer is not None:
@@ -226,7 +229,7 @@ class Environment:
         return await self._failure(request_id, over, limit_s)
 
     def _settle(self, request_id: str) -> Outcome | None:
-        """After the first init: the accounting. Not fitting into the memory then is an out-of-memory kill."""
+        """After the first good init: the accounting. Not fitting into the memory then is an out-of-memory kill."""
         if self._settled:
             return None
         try:

@@ -264,10 +264,10 @@ class Spawner:
             box.on_gone(self._dead)
             return box
         number = next(self._numbers)
-        self._waiting[number] = box
         message = marshal.dumps(("box", number, own_network, cgroup.version))
         with suppress(ConnectionError):  # the spawner is dead: its closed socket tells all boxes
             socket.send_fds(self._socket, [message], [theirs.fileno(), *cgroup.join_fds()])
+        self._waiting[number] = box
         theirs.close()
         return box
 
