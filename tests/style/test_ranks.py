@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RANKS = (
     ("errors", "clock", "alarm", "event_loop", "model"),
     ("__init__", "settings", "lifecycle", "memory", "records"),
-    ("sandbox", "store", "aws", "runtimes"),
+    ("sandbox", "store", "aws", "runtimes", "images"),
     ("meter", "runtime_api", "deployment"),
     ("environment",),
     ("fleet", "diagnosis"),

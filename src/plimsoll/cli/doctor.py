@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from plimsoll.cli.listing import listing_console, table_or_json
+from plimsoll.deployment.limits import TMP_MIB
+from plimsoll.images import open_blank
 from plimsoll.runtimes import RuntimeStore
-from plimsoll.sandbox.probe import Finding, probe
+from plimsoll.sandbox.probe import Finding, disks, probe
 from plimsoll.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _COLOURS = {"fine": "green", "doubtful": "yellow", "broken": "red"}
 
@@ -24,7 +30,12 @@ def doctor(form: str) -> int:
 
     Exit status 0 when functions can run here, 3 when something is broken.
     """
-    findings = [*probe(), _runtimes_finding()]
+    data_folder = read_settings(os.environ).data_folder
+    findings = [
+        *probe(),
+        *disks(lambda: open_blank(data_folder / "images", TMP_MIB[0])),
+        _runtimes_finding(data_folder),
+    ]
     if form == "json":
         for finding in findings:
             click.echo(json.dumps({"type": "finding", **asdict(finding)}))
@@ -33,10 +44,8 @@ def doctor(form: str) -> int:
     return 3 if any(finding.grade == "broken" for finding in findings) else 0
 
 
-def _runtimes_finding() -> Finding:
-    names = [
-        runtime.name for runtime in RuntimeStore(read_settings(os.environ).data_folder).installed()
-    ]
+def _runtimes_finding(data_folder: Path) -> Finding:
+    names = [runtime.name for runtime in RuntimeStore(data_folder).installed()]
     if names:
         return Finding("runtimes", "fine", ", ".join(names))
     return Finding(

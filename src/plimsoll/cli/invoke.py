@@ -28,6 +28,7 @@ from plimsoll.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plimsoll.errors import PlatformError
     from plimsoll.model import Completed, Function, Verdict
 
 DIAGNOSE_MIN, DIAGNOSE_MAX = 8, 60
@@ -113,7 +114,7 @@ async def _invoke_all(
 ) -> None:
     _cancel_by_signals()
     store = RuntimeStore(read_settings(os.environ).data_folder)
-    async with open_fleet(store) as fleet:
+    async with open_fleet(store, request.accounting) as fleet:
         function = request.function(fleet.staging, store)
         show = _show(request, function, repeat)
         with show as shown:
@@ -128,6 +129,15 @@ async def _invoke_all(
             async for one in invocations:
                 completed.append(one)
                 _print(request, one, shown)
+        if fleet.not_exact is not None:
+            _tell_shared(fleet.not_exact)
+
+
+def _tell_shared(reason: PlatformError) -> None:
+    """Figures of another accounting than the usual one are not shown without a word."""
+    click.echo(f"plimsoll: the accounting is `shared`, since {reason.message}", err=True)
+    if reason.mend:
+        click.echo(f"  mend: {reason.mend}", err=True)
 
 
 def _cancel_by_signals() -> None:

@@ -22,7 +22,6 @@ from plimsoll.deployment import (
     resolve,
 )
 from plimsoll.deployment.limits import INTERVAL_S, MEMORY_MIB, TIMEOUT_S, TMP_MIB
-from plimsoll.errors import CallerError
 from plimsoll.model import Function
 from plimsoll.report import check_report_path
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plimsoll.model import Network, TmpBacking
+    from plimsoll.model.memory import Accounting
     from plimsoll.runtimes import RuntimeStore
 
 Format = Literal["table", "text", "json"]
@@ -43,7 +43,10 @@ OPTIONS = (
     click.option("--tmp-size", type=int, default=512, show_default=True, metavar="MB",
                  help=f"EphemeralStorage, {TMP_MIB[0]} to {TMP_MIB[1]}."),
     click.option("--tmp-backing", type=click.Choice(["tmpfs", "disk"]), default="tmpfs", show_default=True,
-                 help="What holds /tmp: memory; disk is not built yet."),
+                 help="What holds /tmp: memory, the stricter; or a disk with its page cache, as on AWS today."),
+    click.option("--accounting", type=click.Choice(["exact", "shared"]), default=None,
+                 help="Whose the page cache is: the environment's own; or the host's, corrected. "
+                      "Default: exact where this host can."),
     click.option("--timeout", type=float, default=3, show_default=True, metavar="S",
                  help=f"The function's timeout in seconds, {TIMEOUT_S[0]} to {TIMEOUT_S[1]}."),
     click.option("--event", metavar="JSON|@FILE|-", help="The event. Default: {}."),
@@ -76,6 +79,7 @@ class Request:
     memory_mib: int
     tmp_mib: int
     tmp_backing: TmpBacking
+    accounting: Accounting | None
     timeout_s: float
     payload: bytes
     environment: dict[str, str]
@@ -108,11 +112,6 @@ class Request:
 
 def read_request(given: dict[str, Any]) -> Request:
     """From the parsed options. Raises `CallerError` for what is out of range or malformed."""
-    if given["tmp_backing"] == "disk":
-        raise CallerError(
-            "--tmp-backing disk is not built yet; tmpfs is, and is the stricter of the two",
-            mend="--tmp-backing tmpfs",
-        )
     if given["report"] is not None:
         check_report_path(given["report"])
     return Request(
@@ -122,6 +121,7 @@ def read_request(given: dict[str, Any]) -> Request:
         memory_mib=check_memory(given["memory"]),
         tmp_mib=check_tmp(given["tmp_size"]),
         tmp_backing=given["tmp_backing"],
+        accounting=given["accounting"],
         timeout_s=check_timeout(given["timeout"]),
         payload=read_event(given["event"], sys.stdin.buffer if sys.stdin else None),
         environment=parse_env(given["env"]),

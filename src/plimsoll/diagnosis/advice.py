@@ -65,6 +65,11 @@ def advise(causes: Sequence[Cause], last: Report, until: int | None, limit: Limi
         said.insert(0, "not a heap leak")
     if until is not None and limit == "memory":
         said.append(f"at {last.memory_size_mib} MB the {ordinal(until)} invocation is killed")
+    if in_tmp and last.tmp.backing == "disk":
+        said.append(
+            f"at {last.memory_size_mib} MB it is not killed for that: what /tmp on a disk has in memory is taken back "
+            "at the limit, and the function becomes slower"
+        )
     if in_tmp:
         full = math.floor(last.tmp.size_bytes / in_tmp[0].growth_bytes_per_invocation) + 1
         size = last.tmp.size_bytes >> 20

@@ -37,6 +37,7 @@ _KINDS: dict[str, Kind] = {
     "file": "cache",
     "kernel": "kernel",
 }
+_BOOKKEEPING_SHARE = 0.04
 _OUT_OF_MEMORY = "Runtime.OutOfMemory"
 
 
@@ -47,13 +48,14 @@ def judge(reports: Sequence[Report]) -> Verdict:
     killed_at = _killed_at(stretch)
     if len(warm) < WARM_MIN:
         return _inconclusive(len(warm), killed_at)
-    slopes = {part: _slope([report.at_end.parts()[part] for report in warm]) for part in _KINDS}
+    slopes = {part: _slope([_held(report, part) for report in warm]) for part in _KINDS}
     growing = {p: s for p, s in slopes.items() if s >= FLOOR_BYTES and not _levelled(warm, p)}
+    growing = _without_bookkeeping(growing, warm[-1])
     if not growing:
         return _not_growing(warm, slopes)
     causes = _causes(growing, warm)
     growth = sum(cause.growth_bytes_per_invocation for cause in causes)
-    lasting = sum(cause.growth_bytes_per_invocation for cause in causes if cause.kind != "cache")
+    lasting = sum(slope for part, slope in growing.items() if part not in _regained(warm[-1]))
     until, limit = _forecast(warm, lasting, slopes["tmp"], killed_at)
     kind = causes[0].kind
     return Verdict(
@@ -83,9 +85,29 @@ def _slope(values: Sequence[float]) -> float:
     return statistics.median((b - a) / (j - i) for (i, a), (j, b) in pairs)
 
 
+def _held(report: Report, part: str) -> int:
+    """What a part came to at the invocation's end: of a `/tmp` on disk what it holds, in memory or not."""
+    if part == "tmp" and report.tmp.backing == "disk":
+        return report.tmp.used_bytes
+    return report.at_end.parts()[part]
+
+
+def _regained(report: Report) -> set[str]:
+    """The parts whose growth kills nothing, since the kernel takes them back at the limit."""
+    return {"file", "tmp"} if report.tmp.backing == "disk" else {"file"}
+
+
+def _without_bookkeeping(growing: Mapping[str, float], last: Report) -> dict[str, float]:
+    """Page cache of a disk has kernel memory of its own (buffer heads, 104 bytes a page), which goes with it."""
+    share = growing.get("kernel", 0) / growing["tmp"] if "tmp" in growing else 1
+    if last.tmp.backing == "disk" and share < _BOOKKEEPING_SHARE:
+        return {part: slope for part, slope in growing.items() if part != "kernel"}
+    return dict(growing)
+
+
 def _levelled(warm: Sequence[Report], part: str) -> bool:
     """Whether the part grew at first and then stopped."""
-    values = [report.at_end.parts()[part] for report in warm]
+    values = [_held(report, part) for report in warm]
     if len(values) < 6:
         return False
     half = len(values) // 2
@@ -190,12 +212,15 @@ def _forecast(
 ) -> tuple[int | None, Limit | None]:
     """The first invocation, counted in one environment, that no longer fits, and what it hits.
 
-    Observed where it was observed. Page cache can be reclaimed, so its growth is not what a kill is reckoned from.
+    Observed where it was observed. A kill comes when nothing is left to reclaim. `growth` is that of the other parts.
     """
     if killed_at is not None:
         return killed_at, "memory"
     last = warm[-1]
-    used = last.at_end.total_bytes
+    parts = last.at_end.parts()
+    # under `shared` others paid for the file pages, and they stay
+    kept = {"file"} if last.accounting == "shared" else set()
+    used = sum(size for part, size in parts.items() if part not in _regained(last) - kept)
     reached: list[tuple[int, Limit]] = []
     if growth > 0:
         fits = math.floor((last.memory_size_mib * (1 << 20) - used) / growth)
@@ -208,6 +233,6 @@ def _forecast(
 
 def _confidence(warm: Sequence[Report], growing: Mapping[str, float]) -> float:
     """How steady the growth is: the share of steps that go up, held down by few points."""
-    totals = [sum(report.at_end.parts()[part] for part in growing) for report in warm]
+    totals = [sum(_held(report, part) for part in growing) for report in warm]
     steps = [b > a for a, b in itertools.pairwise(totals)]
     return round(min(0.99, sum(steps) / len(steps) * (1 - 1 / (len(warm) + 1))), 2)

@@ -11,6 +11,7 @@ Rule: one invocation at a time; the caller (fleet) sees to it.
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from contextlib import suppress
@@ -22,9 +23,10 @@ from plimsoll.environment import ends
 from plimsoll.environment.journal import Journal
 from plimsoll.environment.life import Life
 from plimsoll.environment.variables import function_variables
-from plimsoll.errors import OutOfMemoryFault, TimeoutFault
+from plimsoll.errors import HostCannot, OutOfMemoryFault, TimeoutFault
 from plimsoll.lifecycle import ENVIRONMENT, EnvironmentEvent, EnvironmentState, Machine
 from plimsoll.lifecycle.timing import INIT_LIMIT_MS, left_ms
+from plimsoll.memory import PLATFORM_BYTES
 from plimsoll.meter import Meter
 from plimsoll.model import Completed, LogEvent, Outcome, Report
 from plimsoll.records import billed_ms, log_stream_name, text
@@ -34,6 +36,9 @@ from plimsoll.sandbox.box_init import LISTEN_PORT
 from plimsoll.sandbox.peers import comes_from
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plimsoll.environment.housing import Housing
     from plimsoll.meter import Measurement
     from plimsoll.model import Function, Invocation
     from plimsoll.runtimes import Runtime
@@ -43,6 +48,9 @@ if TYPE_CHECKING:
 
 TMP_INODES = 1 << 18
 """A cap on the files in `/tmp`: inodes are kernel memory, and AWS documents no quota of its own."""
+VM_MARGIN_BYTES = 256 << 20
+"""By how much the memory of AWS's virtual machine may exceed Memory Size: nobody knows; see docs/decisions/0013. One
+allocation of more than both is refused, as a kernel does that has no more."""
 _EXIT_NOTICE_MS = 2000.0
 _S, _E = EnvironmentState, EnvironmentEvent
 
@@ -50,7 +58,14 @@ _S, _E = EnvironmentState, EnvironmentEvent
 class Environment:
     """See the module. Made by `build`."""
 
-    def __init__(self, function: Function, runtime: Runtime, box: Box, cgroup: Cgroup) -> None:
+    def __init__(
+        self,
+        function: Function,
+        runtime: Runtime,
+        housing: Housing,
+        box: Box,
+        cgroup: Cgroup,
+    ) -> None:
         """Use `build`."""
         self.function = function
         self.log_stream = log_stream_name(
@@ -60,30 +75,41 @@ class Environment:
         self._machine = Machine(ENVIRONMENT, _S.START)
         self._box = box
         self._cgroup = cgroup
-        self._meter = Meter(function, cgroup)
+        self._meter = Meter(function, cgroup, housing.accounting)
         self._journal = Journal()
         self._invocations = 0
         self._init_ms: float | None = None
         self._must_replace = False
-        self._settled = False
+        self._settled = housing.accounting == "exact"
+        self._tmp_folder = housing.tmp_folder
         self._api = RuntimeApi(None if function.network == "none" else self._admits)
         self._life: Life | None = None
         self._address = ""
 
     @classmethod
-    def build(cls, function: Function, runtime: Runtime, stock: Stock) -> Environment:
+    def build(
+        cls, function: Function, runtime: Runtime, stock: Stock, housing: Housing
+    ) -> Environment:
         """Its box, which is being laid out, and its cgroup; the first invocation initialises it.
 
         Raises `HostCannot`, `LimitNotEnforced`.
         """
-        binds = (
-            (str(runtime.lang_dir), "/var/lang"),
-            (str(runtime.runtime_dir), "/var/runtime"),
-            (str(function.code_root), "/var/task"),
-            *((str(layer), "/opt") for layer in function.layers[-1:]),
+        spec = BoxSpec(
+            tmp_bytes=function.tmp_bytes,
+            tmp_inodes=TMP_INODES,
+            binds=housing.binds,
+            images=housing.images,
+            tmp_disk=housing.tmp_disk,
+            largest_allocation_bytes=function.memory_bytes + VM_MARGIN_BYTES,
+            own_network=function.network == "none",
         )
-        spec = BoxSpec(binds, function.tmp_bytes, TMP_INODES, function.network == "none")
-        return cls(function, runtime, *stock.create(spec, function.memory_bytes))
+        limit_bytes = function.memory_bytes - PLATFORM_BYTES
+        try:
+            made = stock.create(spec, limit_bytes)
+        finally:
+            if housing.tmp_disk is not None:
+                os.close(housing.tmp_disk)
+        return cls(function, runtime, housing, *made)
 
     @property
     def state(self) -> EnvironmentState:
@@ -110,6 +136,8 @@ class Environment:
             duration_ms = self.function.timeout_s * 1000  # as today's logs have it: facts sheet B3
         killed = report_as.error_type == OutOfMemoryFault.error_type
         measured = self._meter.finish(exact=files, after_kill=killed)
+        if self._tmp_folder is not None:
+            self._check_disk(self._tmp_folder)
         if self.state is _S.RESETTING:
             # before anything is looked at: a thousand processes that still run make each look take seconds
             await self._reset()
@@ -119,6 +147,14 @@ class Environment:
         self._log(text.end(invocation.request_id))
         self._log(text.report_line(report))
         return Completed(outcome, report, self._journal.take())
+
+    def _check_disk(self, folder: Path) -> None:
+        """An environment whose disk has lost something takes no further invocation."""
+        try:
+            self._meter.check_disk(folder)
+        except HostCannot:
+            self._must_replace = True
+            raise
 
     async def stop(self) -> None:
         """Ends it: processes, `/tmp` and cgroup are gone on return."""
@@ -219,8 +255,9 @@ class Environment:
             return self._settle(request_id)
         if over is not Over.EXIT:
             # it still lives: its figure is to be as true as a good one's, which will settle it anew
-            with suppress(MemoryError):
-                self._meter.settle_accounting(self._box.pid)
+            if not self._settled:
+                with suppress(MemoryError):
+                    self._meter.settle_accounting(self._box.pid)
             life.mailbox.accept_init_error()
         answer = life.mailbox.answer
         if over is not Over.TIMEOUT and answer is not None:

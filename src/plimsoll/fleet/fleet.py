@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plimsoll.environment import Environment
+from plimsoll.environment.housing import exact_housing, runtime_image, shared_housing
+from plimsoll.errors import HostCannot
+from plimsoll.images import ImageStore, open_blank
 from plimsoll.sandbox.box import Spawner
 from plimsoll.sandbox.cgroup_host import this_host
 from plimsoll.sandbox.page_cache import HeldPages
@@ -21,19 +25,34 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from plimsoll.environment.housing import Housing
+    from plimsoll.errors import PlatformError
     from plimsoll.model import Completed, Function, Invocation
+    from plimsoll.model.memory import Accounting
     from plimsoll.runtimes import Runtime, RuntimeStore
 
 
 class Fleet:
     """Made by `open_fleet`."""
 
-    def __init__(self, stock: Stock, runtimes: RuntimeStore, run: Path) -> None:
+    def __init__(
+        self,
+        spawner: Spawner,
+        stock: Stock,
+        runtimes: RuntimeStore,
+        run: Path,
+        accounting: Accounting | None,
+    ) -> None:
         self.staging = run / "staging"
         """A folder of this run for unpacked code; gone with it."""
         self.staging.mkdir(mode=0o711, exist_ok=True)
+        self.not_exact: PlatformError | None = None
+        """Why the accounting is `shared`, where nobody asked for that; known from the first environment on."""
+        self._spawner = spawner
         self._stock = stock
         self._runtimes = runtimes
+        self._images = ImageStore(runtimes.data_folder)
+        self._accounting = accounting
         self._pages = HeldPages()
         self._loaded: dict[str, Runtime] = {}
         self._warm: dict[str, Environment] = {}
@@ -47,10 +66,11 @@ class Fleet:
         turn = self._turns.setdefault(function.arn, asyncio.Lock())
         async with turn:
             environment = await self._lease(function)
-            completed = await environment.invoke(invocation, files=files)
-            if not environment.can_invoke:
-                self._retire(function)
-            return completed
+            try:
+                return await environment.invoke(invocation, files=files)
+            finally:
+                if not environment.can_invoke:
+                    self._retire(function)
 
     async def recycle(self, function: Function) -> None:
         """Ends the function's warm environment, if it has one; all of it is gone on return."""
@@ -70,19 +90,49 @@ class Fleet:
         if warm is not None and (warm.function is function or warm.function == function):
             return warm
         self._retire(function)
-        runtime = await self._runtime(function.runtime)
-        warm = Environment.build(function, runtime, self._stock)
+        housing = await self._house(function, await self._runtime(function.runtime))
+        warm = Environment.build(function, self._loaded[function.runtime], self._stock, housing)
         self._warm[function.arn] = warm
         return warm
 
     async def _runtime(self, name: str) -> Runtime:
-        """An installed runtime, read from disk once; its program text is held from then on."""
+        """An installed runtime, read from disk once; it also settles the accounting, if that is still open."""
         runtime = self._loaded.get(name)
         if runtime is None:
-            runtime = self._runtimes.get(name)
-            await asyncio.to_thread(self._pages.hold, runtime.mapped_files())
+            runtime = await asyncio.to_thread(self._runtimes.get, name)
+            if self._accounting != "shared":
+                await self._try_exact(runtime)
+            if self._accounting == "shared":
+                await asyncio.to_thread(self._pages.hold, runtime.mapped_files())
             self._loaded[name] = runtime
         return runtime
+
+    async def _try_exact(self, runtime: Runtime) -> None:
+        """Makes the runtime's image and mounts it once. Where that fails the accounting is `shared` from here on.
+
+        Raises `HostCannot` where `exact` was asked for.
+        """
+        try:
+            image = await asyncio.to_thread(runtime_image, runtime, self._images)
+            await self._spawner.try_image(image)
+        except HostCannot as error:
+            cause = HostCannot(
+                f"this host cannot give an environment a page cache of its own: {error.message}",
+                mend=error.mend,
+            )
+            if self._accounting == "exact" or self._loaded:
+                raise cause from error
+            self._accounting, self.not_exact = "shared", cause
+
+    async def _house(self, function: Function, runtime: Runtime) -> Housing:
+        if self._accounting == "shared":
+            housing = shared_housing(function, runtime)
+        else:
+            housing = await asyncio.to_thread(exact_housing, function, runtime, self._images)
+        if function.tmp_backing == "disk":
+            disk = await asyncio.to_thread(open_blank, self._images.folder, function.tmp_mib)
+            housing = replace(housing, tmp_disk=disk, tmp_folder=self._images.folder)
+        return housing
 
     def _retire(self, function: Function) -> None:
         """Ends an environment off the invoke path: a full `/tmp` takes the kernel 66 ms to free."""
@@ -94,16 +144,19 @@ class Fleet:
 
 
 @asynccontextmanager
-async def open_fleet(runtimes: RuntimeStore) -> AsyncIterator[Fleet]:
+async def open_fleet(
+    runtimes: RuntimeStore, accounting: Accounting | None = None
+) -> AsyncIterator[Fleet]:
     """A fleet on this host; everything that it made is gone when the context is left.
 
-    Raises `HostCannot` where this host cannot hold a true environment.
+    `accounting`: None takes `exact` where this host can, else `shared`. Raises `HostCannot` where this host cannot hold
+    a true environment.
     """
     cgroups = this_host()
     with run_folder(cgroups.remove_run) as run:
         async with Spawner(run / "root") as spawner:
             stock = Stock(spawner, cgroups, run.name)
-            fleet = Fleet(stock, runtimes, run)
+            fleet = Fleet(spawner, stock, runtimes, run, accounting)
             try:
                 yield fleet
             finally:

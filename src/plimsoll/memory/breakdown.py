@@ -18,12 +18,14 @@ def break_down(
     *,
     figure_bytes: int,
     tmp_bytes: int,
+    tmp_is_cache: bool = False,
     uncharged_file_bytes: int = 0,
     platform_bytes: int = 0,
 ) -> MemoryBreakdown:
     """Splits `figure_bytes` (the cgroup's own, without the two additions) by the sample nearest to it.
 
-    `tmp_bytes` is what `/tmp` on tmpfs holds, a part of the sample's shmem. `uncharged_file_bytes` are mapped file
+    `tmp_bytes` is what `/tmp` has in memory: a part of the sample's shmem on tmpfs, and of its page cache on a disk
+    (`tmp_is_cache`). `uncharged_file_bytes` are mapped file
     pages that another cgroup paid for (the `shared` accounting) and `platform_bytes` the constant: both come on top.
 
     Figure and sample differ by what happened between them, and by the per-CPU stock (64 pages a CPU) that the
@@ -31,9 +33,10 @@ def break_down(
     the one part that comes and goes in moments. A figure below it is taken from `anon`, then from `file`,
     `kernel`, `shmem` and `tmp`, the last two being known exactly.
     """
-    tmp = min(tmp_bytes, sample.shmem_bytes)
-    shmem = sample.shmem_bytes - tmp
     anon, file, kernel = sample.anon_bytes, sample.file_bytes, sample.kernel_bytes
+    tmp = min(tmp_bytes, file if tmp_is_cache else sample.shmem_bytes)
+    shmem = sample.shmem_bytes - (0 if tmp_is_cache else tmp)
+    file -= tmp if tmp_is_cache else 0
     difference = figure_bytes - (anon + file + kernel + shmem + tmp)
     if difference >= 0:
         anon += difference

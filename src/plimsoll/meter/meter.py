@@ -14,12 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from plimsoll.alarm import Alarm
-from plimsoll.memory import break_down
+from plimsoll.memory import PLATFORM_BYTES, break_down
 from plimsoll.meter.processes import first_child, mapped_file_bytes, processes
 from plimsoll.meter.tmp import TmpMeter
 from plimsoll.model import TmpUsage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from plimsoll.memory import CgroupMemory
     from plimsoll.model import Function, MemoryBreakdown, ProcessMemory
     from plimsoll.model.memory import Accounting, Source
@@ -35,6 +37,9 @@ _NEAR_BYTES = 4 << 20
 class _Sample(NamedTuple):
     memory: CgroupMemory
     tmp_bytes: int
+    """What `/tmp` has in memory."""
+    tmp_used_bytes: int
+    """What `/tmp` holds."""
 
 
 class Measurement(NamedTuple):
@@ -55,14 +60,15 @@ class Measurement(NamedTuple):
 class Meter:
     """One environment's meter, from its box's first process to its end."""
 
-    def __init__(self, function: Function, cgroup: Cgroup) -> None:
+    def __init__(self, function: Function, cgroup: Cgroup, accounting: Accounting) -> None:
         self._function = function
+        self._accounting = accounting
         self._cgroup = cgroup
         self._tmp: TmpMeter | None = None
         self._uncharged_bytes = 0
-        self._room_bytes = function.memory_bytes
-        """What the cgroup may hold: Memory Size less the uncharged pages. Init runs under the whole limit, so its
-        peak may be higher; no more than this is ever reported."""
+        self._room_bytes = function.memory_bytes - PLATFORM_BYTES
+        """What the cgroup may hold: Memory Size less the platform's part and the uncharged pages. Init runs under a
+        limit without the latter, so its peak may be higher; no more than this is ever reported."""
         self._sampler = Alarm(self._on_alarm)
         self._interval_s = _FIRST_SAMPLE_S
         self._oom_kills = 0
@@ -74,7 +80,7 @@ class Meter:
 
     def open_tmp(self, init_pid: int) -> None:
         """Keeps a descriptor on the box's `/tmp`, seen through its process 1."""
-        self._tmp = TmpMeter(f"/proc/{init_pid}/root/tmp", self._function)
+        self._tmp = TmpMeter(f"/proc/{init_pid}/root/tmp", self._function, self._cgroup.pids)
 
     def begin_life(self) -> None:
         """New processes: the high-water mark restarts at what is in use now (`/tmp` after a reset)."""
@@ -95,7 +101,8 @@ class Meter:
         runtime_pid = first_child(self._cgroup.pids(), init_pid)
         mapped = 0 if runtime_pid is None else mapped_file_bytes(runtime_pid)
         self._uncharged_bytes = max(0, mapped - sample.mapped_file_bytes)
-        room = max(1 << 20, self._function.memory_bytes - self._uncharged_bytes)
+        room = self._function.memory_bytes - PLATFORM_BYTES - self._uncharged_bytes
+        room = max(1 << 20, room)
         self._room_bytes = room >> 12 << 12  # the kernel holds whole pages
         self._cgroup.set_limit(self._room_bytes)
 
@@ -116,7 +123,7 @@ class Meter:
         """
         self._sampler.clear()
         before = self._best or self._high
-        end = self._last = self._take() if exact else self._end()
+        end = self._last = self._take(exact=True) if exact else self._end()
         if after_kill and before is not None:
             self._best = before
         peak = self._cgroup.peak()
@@ -125,14 +132,14 @@ class Meter:
         high = self._high or end
         function = self._function
         return Measurement(
-            peak_bytes=min(self._high_bytes, self._room_bytes) + self._uncharged_bytes,
-            invocation_peak_bytes=min(peak.bytes, self._room_bytes) + self._uncharged_bytes,
+            peak_bytes=self._figure(self._high_bytes),
+            invocation_peak_bytes=self._figure(peak.bytes),
             memory=self._split(high, self._high_bytes),
             at_end=self._split(end, end.memory.usage_bytes),
             source="kernel" if self._all_from_kernel else "sampler",
             invocation_source="kernel" if peak.from_kernel else "sampler",
-            accounting="shared",
-            tmp=TmpUsage(function.tmp_backing, function.tmp_bytes, end.tmp_bytes),
+            accounting=self._accounting,
+            tmp=TmpUsage(function.tmp_backing, function.tmp_bytes, end.tmp_used_bytes),
         )
 
     def was_out_of_memory(self) -> bool:
@@ -144,7 +151,12 @@ class Meter:
     def look_at_tmp(self) -> TmpUsage:
         """`/tmp` by file; walks only when its size changed since the last look."""
         assert self._tmp is not None
-        return self._tmp.look(self._cgroup.pids)
+        return self._tmp.look()
+
+    def check_disk(self, folder: Path) -> None:
+        """`TmpMeter.check_host`. Raises `HostCannot`."""
+        if self._tmp is not None:
+            self._tmp.check_host(folder)
 
     def look_at_processes(self) -> tuple[ProcessMemory, ...]:
         """Anonymous memory by process, most first."""
@@ -174,23 +186,23 @@ class Meter:
         moved = abs(usage_bytes - last.memory.usage_bytes) > _STILL_BYTES
         if moved or usage_bytes > self._room_bytes - _NEAR_BYTES:
             return self._take()
-        if last.memory.shmem_bytes and self._tmp_bytes() != last.tmp_bytes:
+        if self._tmp is not None and self._tmp.used_bytes() != last.tmp_used_bytes:
             return self._take()
         if self._best is None:
             self._best = last
         return last
 
-    def _take(self) -> _Sample:
+    def _take(self, *, exact: bool = False) -> _Sample:
         memory = self._cgroup.memory()
-        # without shared memory /tmp is empty: its files are shared memory
-        sample = _Sample(memory, self._tmp_bytes() if memory.shmem_bytes else 0)
+        in_memory = used = 0
+        if self._tmp is not None:
+            used = self._tmp.used_bytes()
+            in_memory = self._tmp.in_memory_bytes(memory, used, exact=exact)
+        sample = _Sample(memory, in_memory, used)
         best = self._best
         if best is None or memory.usage_bytes >= best.memory.usage_bytes:
             self._best = sample
         return sample
-
-    def _tmp_bytes(self) -> int:
-        return 0 if self._tmp is None else self._tmp.used_bytes()
 
     def _count(self, peak: Peak) -> None:
         """Lets a window's peak count for the environment's.
@@ -204,12 +216,18 @@ class Meter:
             self._high_bytes = max(self._high_bytes, peak.bytes)
             self._high = self._best or self._take()
 
+    def _figure(self, cgroup_bytes: int) -> int:
+        """What is reported for a usage of the cgroup."""
+        return min(cgroup_bytes, self._room_bytes) + self._uncharged_bytes + PLATFORM_BYTES
+
     def _split(self, sample: _Sample, cgroup_bytes: int) -> MemoryBreakdown:
         return break_down(
             sample.memory,
             figure_bytes=min(cgroup_bytes, self._room_bytes),
             tmp_bytes=sample.tmp_bytes,
+            tmp_is_cache=self._function.tmp_backing == "disk",
             uncharged_file_bytes=self._uncharged_bytes,
+            platform_bytes=PLATFORM_BYTES,
         )
 
 
@@ -227,4 +245,5 @@ def _with_files(best: _Sample, end: _Sample, peak_bytes: int) -> _Sample:
     memory = best.memory._replace(
         shmem_bytes=best.memory.shmem_bytes + more, usage_bytes=best.memory.usage_bytes + more
     )
-    return _Sample(memory, best.tmp_bytes + max(0, min(more, end.tmp_bytes - best.tmp_bytes)))
+    tmp_bytes = best.tmp_bytes + max(0, min(more, end.tmp_bytes - best.tmp_bytes))
+    return _Sample(memory, tmp_bytes, end.tmp_used_bytes)

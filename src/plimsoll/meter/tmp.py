@@ -11,12 +11,18 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from plimsoll.errors import HostCannot
 from plimsoll.meter.processes import command
 from plimsoll.model import TmpFile, TmpUsage
+from plimsoll.sandbox.loop import abandon_writes
+from plimsoll.sandbox.page_cache import cached_bytes
+from plimsoll.sandbox.syscalls import sync_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from plimsoll.memory import CgroupMemory
     from plimsoll.model import Function
 
 LISTED_MAX = 200
@@ -24,40 +30,84 @@ LISTED_MAX = 200
 DEEPEST = 100
 """Folders within folders that are walked; files further down count, but are not named."""
 _PAGE = 4096
+_SCARCE_BYTES = 256 << 20
+"""Of the host's free space: more than what an environment writes between two looks, which are cheap."""
 
 
 class TmpMeter:
-    """Keeps a descriptor on `/tmp` and what the last look saw."""
+    """Keeps a descriptor on `/tmp` and what the last look saw.
 
-    def __init__(self, path: str, function: Function) -> None:
+    `pids` gives the environment's processes; it is asked only if something is held open after deletion.
+    """
+
+    def __init__(self, path: str, function: Function, pids: Callable[[], list[int]]) -> None:
         self._function = function
+        self._pids = pids
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._previous: dict[str | int, int] = {}
         """Sizes by path; by inode too, because deleted files may have had one name."""
+        self._empty_bytes = 0
+        self._empty_bytes = self.used_bytes()  # ext4's own folders
+        self._other_cache_bytes = 0
+        """Page cache that is not of `/tmp`, as far as it was ever known."""
 
     def close(self) -> None:
-        """Lets the file system go."""
+        """Lets the file system go; what is not written to its disk yet need not be any more."""
+        if self._function.tmp_backing == "disk":
+            abandon_writes(self._fd)
         os.close(self._fd)
 
-    def used_bytes(self) -> int:
-        """Allocated bytes of file data: tmpfs counts them exactly (1.6 us)."""
-        space = os.fstatvfs(self._fd)
-        return (space.f_blocks - space.f_bfree) * space.f_frsize
+    def check_host(self, folder: Path) -> None:
+        """Where the host's disk under a `/tmp` on disk is nearly full: has all of it written, and looks how that went.
 
-    def look(self, pids: Callable[[], list[int]]) -> TmpUsage:
-        """Names the files. `pids` is asked only if something is held open after deletion."""
+        Raises `HostCannot` when it failed (syncfs(2) tells since Linux 5.8). `folder` is on the host's disk.
+        """
+        space = os.statvfs(folder)
+        if space.f_bavail * space.f_frsize > _SCARCE_BYTES:
+            return
+        try:
+            sync_file_system(self._fd)
+        except OSError as error:
+            raise HostCannot(
+                f"the disk of this host is full: what the function wrote to /tmp did not fit into {folder} "
+                f"({error.strerror}). Its own /tmp was not full",
+                mend="free some space there, or set PLIMSOLL_HOME to another disk",
+            ) from error
+
+    def used_bytes(self) -> int:
+        """Allocated bytes of file data: tmpfs counts them exactly (1.6 us), ext4 with its folders' blocks."""
+        space = os.fstatvfs(self._fd)
+        return (space.f_blocks - space.f_bfree) * space.f_frsize - self._empty_bytes
+
+    def in_memory_bytes(self, memory: CgroupMemory, used_bytes: int, *, exact: bool = False) -> int:
+        """How much of a sample is `/tmp`'s.
+
+        All that is used, on tmpfs. On a disk what of it is in the page cache: `exact` asks the kernel file by file;
+        else it is taken to be all, as far as the cache has grown by it, which is so until something is reclaimed.
+        """
+        if self._function.tmp_backing == "tmpfs":
+            return min(used_bytes, memory.shmem_bytes)
+        if exact:
+            cached = sum(_cached_bytes(name, fd) for _, _, name, fd in self._walk())
+            cached += sum(_cached_bytes(link) for _, _, _, _, link in self._deleted())
+            self._other_cache_bytes = max(0, memory.file_bytes - cached)
+            return cached
+        if not used_bytes:
+            self._other_cache_bytes = memory.file_bytes
+        return min(used_bytes, max(0, memory.file_bytes - self._other_cache_bytes))
+
+    def look(self) -> TmpUsage:
+        """Names the files."""
         used = self.used_bytes()
         allocated: dict[str | int, int] = {}
         files = []
-        for path, size, inode in self._walk():
-            allocated[path] = allocated[inode] = size
+        for path, status, _, _ in self._walk():
+            size = status.st_blocks * 512
+            allocated[path] = allocated[status.st_ino] = size
             files.append(TmpFile(path, size, size - self._previous.get(path, 0)))
         hidden = used - sum(file.bytes for file in files)
         if hidden >= _PAGE:
-            # as the kernel names the box's /tmp to us: with a prefix, if our own root is not the host's
-            seen_as = os.readlink(f"/proc/self/fd/{self._fd}")
-            deleted = _deleted_but_open(pids(), os.fstat(self._fd).st_dev, seen_as)
-            for path, size, inode, pid in deleted:
+            for path, size, inode, pid, _ in self._deleted():
                 allocated[inode] = size
                 before = self._previous.get(inode, 0)
                 files.append(TmpFile(path, size, size - before, True, pid, _command(pid)))
@@ -68,8 +118,13 @@ class TmpMeter:
             self._function.tmp_backing, self._function.tmp_bytes, used, tuple(listed), len(files)
         )
 
-    def _walk(self) -> Iterator[tuple[str, int, int]]:
-        """Path, allocated bytes and inode of each regular file."""
+    def _deleted(self) -> Iterator[tuple[str, int, int, int, str]]:
+        # as the kernel names the box's /tmp to us: with a prefix, if our own root is not the host's
+        seen_as = os.readlink(f"/proc/self/fd/{self._fd}")
+        return _deleted_but_open(self._pids(), os.fstat(self._fd).st_dev, seen_as)
+
+    def _walk(self) -> Iterator[tuple[str, os.stat_result, str, int]]:
+        """Each regular file: path as the function sees it, status, and name in the folder of a descriptor."""
         seen: set[int] = set()
         for folder, folders, names, fd in os.fwalk(".", dir_fd=self._fd, onerror=None):
             if folder.count("/") >= DEEPEST:
@@ -81,13 +136,13 @@ class TmpMeter:
                         continue  # a hard link counts once; folders and links hold no data pages
                     seen.add(status.st_ino)
                     path = os.path.normpath(f"/tmp/{folder}/{name}")
-                    yield _readable(path), status.st_blocks * 512, status.st_ino
+                    yield _readable(path), status, name, fd
 
 
 def _deleted_but_open(
     pids: list[int], device: int, seen_as: str
-) -> Iterator[tuple[str, int, int, int]]:
-    """Path, allocated bytes, inode and holder of each unlinked file of `/tmp` that some process still has open."""
+) -> Iterator[tuple[str, int, int, int, str]]:
+    """Path, allocated bytes, inode, holder and its link to it, of each unlinked file that some process has open."""
     seen: set[int] = set()
     for pid in pids:
         with suppress(OSError):
@@ -99,7 +154,22 @@ def _deleted_but_open(
                         continue
                     seen.add(status.st_ino)
                     name = os.readlink(link).removesuffix(" (deleted)").removeprefix(seen_as)
-                    yield _readable(f"/tmp{name}"), status.st_blocks * 512, status.st_ino, pid
+                    yield _readable(f"/tmp{name}"), status.st_blocks * 512, status.st_ino, pid, link
+
+
+def _cached_bytes(path: str, folder: int | None = None) -> int:
+    """What of a regular file is in the page cache; 0 for anything else, and for what has gone meanwhile."""
+    # a fifo would be waited for, and a link followed to where the function likes
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if folder is None else os.O_NOFOLLOW)
+    try:
+        fd = os.open(path, flags, dir_fd=folder)
+    except OSError:
+        return 0
+    try:
+        status = os.fstat(fd)
+        return cached_bytes(fd, status.st_size) if stat.S_ISREG(status.st_mode) else 0
+    finally:
+        os.close(fd)
 
 
 def _readable(path: str) -> str:

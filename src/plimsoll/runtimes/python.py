@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages",
-    "dist-packages", "lib2to3", "config-*", "*.a",
+    "dist-packages", "lib2to3", "config-*", "*.a", "_tkinter*",
 )  # fmt: skip
 _ASK = (
     "import json,sys,sysconfig,platform as p;print(json.dumps(dict(version=p.python_version(),"

@@ -15,11 +15,14 @@ from plimsoll.runtimes.catalog import NODE_CLIENTS, PYTHON_CLIENT
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+_LAYOUT = b"lang runtime system"
+"""What an install consists of; another one here, and all installs are made anew."""
+
 
 def recipe(name: str) -> str:
     """16 hex digits for one of the supported runtimes."""
     language = "nodejs" if name in NODE_CLIENTS else "python"
-    digest = hashlib.sha256(NODE_CLIENTS.get(name, PYTHON_CLIENT).encode())
+    digest = hashlib.sha256(_LAYOUT + NODE_CLIENTS.get(name, PYTHON_CLIENT).encode())
     for file in inside_files(language):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

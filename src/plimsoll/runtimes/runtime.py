@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from plimsoll.runtimes.system_files import system_files
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -62,6 +64,18 @@ class Runtime:
     def runtime_dir(self) -> Path:
         """Becomes /var/runtime."""
         return self.folder / "runtime"
+
+    @property
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        """What a box shows of the folder: a path in it, and the place inside."""
+        copies = ((f"system{path}", path) for path in system_files(self.folder))
+        return (("lang", "/var/lang"), ("runtime", "/var/runtime"), *copies)
+
+    @property
+    def image_key(self) -> str:
+        """Stands for the folder's whole content: installs are never changed, only made anew."""
+        content = f"{self.manifest.to_json()}{system_files(self.folder)}"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def mapped_files(self) -> tuple[Path, ...]:
         """What its processes map: program and shared libraries, on the host."""

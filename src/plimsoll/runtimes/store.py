@@ -21,6 +21,7 @@ from plimsoll.runtimes import nodejs, python
 from plimsoll.runtimes.catalog import NODE_CLIENTS, NOT_YET, PYTHONS, SUPPORTED, Offer
 from plimsoll.runtimes.recipe import recipe
 from plimsoll.runtimes.runtime import Manifest, Runtime
+from plimsoll.runtimes.system_files import are_current, copy_system_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ class RuntimeStore:
     """The runtimes under a data folder."""
 
     def __init__(self, data_folder: Path) -> None:
+        self.data_folder = data_folder
         self._tools = data_folder / "tools"
         self._folder = data_folder / "runtimes"
 
@@ -63,6 +65,9 @@ class RuntimeStore:
                 f"the runtime {name} is not installed; {have}",
                 mend=f"plimsoll runtimes add {name}",
             )
+        if not are_current(runtime.folder):  # the host's C library has been updated meanwhile
+            with self._lock(name):
+                copy_system_files(runtime.folder)
         return runtime
 
     def add(self, name: str, on_progress: Callable[[str], None]) -> Runtime:
@@ -108,6 +113,7 @@ class RuntimeStore:
                 manifest = nodejs.install(name, making, self._tools, on_progress)
             else:
                 manifest = python.install(name, making, on_progress)
+            copy_system_files(making)
             (making / "manifest.json").write_text(manifest.to_json())
             making.chmod(0o755)
             shutil.rmtree(self._folder / name, ignore_errors=True)  # of another recipe

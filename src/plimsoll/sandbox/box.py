@@ -29,11 +29,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BoxSpec:
-    """What a box shows and is allowed. `binds` maps host folders to `/…` inside, read-only."""
+    """What a box shows and is allowed. All of it is read-only, except `/tmp`."""
 
-    binds: tuple[tuple[str, str], ...]
     tmp_bytes: int
+    """Size of `/tmp`, where it is a tmpfs."""
     tmp_inodes: int
+    binds: tuple[tuple[str, str], ...] = ()
+    """Host folders, and where they are shown: `/…`."""
+    images: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """Image files, and what is shown of each: a path inside it (`.` for all of it), and `/…`."""
+    tmp_disk: int | None = None
+    """A descriptor of the file whose ext4 becomes `/tmp`; without it `/tmp` is a tmpfs. Stays the caller's."""
+    largest_allocation_bytes: int | None = None
+    """What a process may ask for in one step (`seccomp.refuse_large_allocations`); None is what the host grants."""
     own_network: bool = False
 
 
@@ -87,6 +95,7 @@ class Box:
         self.gone = asyncio.Event()
         self._quiet: asyncio.Future[None] | None = None
         self._closing = False
+        self._largest: int | None = None
         self._lost: PlatformError | None = None
         """Why nothing can be started in it any more."""
         self._control = control
@@ -97,14 +106,17 @@ class Box:
 
     def lay_out(self, spec: BoxSpec) -> None:
         """Makes a blank box the one that is wanted; returns at once. Wait for `ready`."""
+        self._largest = spec.largest_allocation_bytes
         wanted = {
-            "binds": [(source, target.lstrip("/")) for source, target in spec.binds],
+            "binds": _relative(spec.binds),
+            "images": [(image, _relative(shown)) for image, shown in spec.images],
             "tmp_bytes": spec.tmp_bytes,
             "tmp_inodes": spec.tmp_inodes,
         }
         # an error here is a blank that failed or died: `ready` says so
         with suppress(OSError):
-            self._control.send(marshal.dumps(("lay out", wanted)))
+            disk = [] if spec.tmp_disk is None else [spec.tmp_disk]
+            socket.send_fds(self._control, [marshal.dumps(("lay out", wanted))], disk)
 
     def start(
         self,
@@ -120,7 +132,7 @@ class Box:
             return process
         key = str(next(self._numbers))
         self._processes[key] = process
-        message = marshal.dumps(("start", key, list(argv), dict(env), cwd))
+        message = marshal.dumps(("start", key, list(argv), dict(env), cwd, self._largest))
         if len(message) > passing.MESSAGE_BYTES:
             raise PlatformError(f"the command and environment of {argv[0]} are over 128 KiB")
         with suppress(ConnectionError):  # the box is lost: `ended` says so
@@ -222,6 +234,7 @@ class Spawner:
         self._dead: PlatformError | None = None
         self._boxes: dict[int, Box] = {}
         self._waiting: dict[int, Box] = {}
+        self._tries: dict[int, asyncio.Future[str]] = {}
         self._numbers = itertools.count(1)
 
     async def __aenter__(self) -> Spawner:
@@ -271,6 +284,19 @@ class Spawner:
         theirs.close()
         return box
 
+    async def try_image(self, image: Path) -> None:
+        """Mounts an image file where nobody sees it, and lets it go. Raises `HostCannot` where that is refused."""
+        if self._dead is not None:
+            raise self._dead
+        number = next(self._numbers)
+        tried: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._tries[number] = tried
+        with suppress(ConnectionError):
+            self._socket.send(marshal.dumps(("try image", number, str(image))))
+        refused = await tried
+        if refused:
+            raise HostCannot(f"{image} cannot be mounted: {refused}", mend="plimsoll doctor")
+
     def _on_message(self) -> None:
         try:
             data = self._socket.recv(passing.MESSAGE_BYTES)
@@ -289,6 +315,8 @@ class Spawner:
                 self._waiting.pop(number).on_gone(error)
             case ("gone", int(pid)):
                 self._boxes.pop(pid).on_gone()
+            case ("tried", int(number), str(text)):
+                self._tries.pop(number).set_result(text)
 
     def _on_death(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
@@ -298,8 +326,16 @@ class Spawner:
         )
         for box in (*self._waiting.values(), *self._boxes.values()):
             box.on_gone(self._dead)
+        for tried in self._tries.values():
+            tried.set_exception(self._dead)
         self._boxes.clear()
         self._waiting.clear()
+        self._tries.clear()
+
+
+def _relative(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Their places as seen from the root that is being laid out."""
+    return [(source, target.lstrip("/")) for source, target in pairs]
 
 
 def _passed_socket(ancillary: list[tuple[int, int, bytes]]) -> socket.socket | None:

@@ -3,9 +3,10 @@
 Theory of operation. The spawner clones this process into new namespaces. It does at once what all boxes have alike
 (a blank box: Plimsoll keeps one in stock) and then serves one control socket whose other end Plimsoll holds:
 
-    -> ("lay out", spec)                            <- ("ready",) + fd [listener, if the network is its own]
+    -> ("lay out", spec) + fd [disk for /tmp]       <- ("ready",) + fd [listener, if the network is its own]
                                                     <- ("failed", step, errno, text)
-    -> ("start", key, argv, env, cwd) + fds 1 2 3…  <- ("exec", key, errno, step)  it could not be started
+    -> ("start", key, argv, env, cwd, largest)      <- ("exec", key, errno, step)  it could not be started
+       + fds 1 2 3…
                                                     <- ("exited", key, wait status)
     -> ("kill",)                                    <- ("quiet",)              every other process is dead and reaped
 
@@ -25,7 +26,7 @@ import os
 import select
 import struct
 
-from plimsoll.sandbox import passing, syscalls, template
+from plimsoll.sandbox import loop, passing, seccomp, syscalls, template
 
 TYPE_CHECKING = False  # `typing` would be 1.5 MB more for each box's fork to map; `socket` 1 MB
 if TYPE_CHECKING:
@@ -58,10 +59,18 @@ def run(control: _socket.socket, group: Group, root: str, *, own_network: bool) 
         step = "mounts"
         _mount_tmp(1 << 20, 16)  # a rehearsal: see the module, "pages that the child touches first"
         syscalls.umount_lazily("tmp")
-        spec = _receive_spec(control)
+        spec, fds = _receive_spec(control)
+        step = "images"
+        for image, shown in spec["images"]:
+            loop.show_image(image, shown)
+        step = "mounts"
         for source, target in spec["binds"]:
             syscalls.bind_read_only(source, target)
-        _mount_tmp(spec["tmp_bytes"], spec["tmp_inodes"])
+        if fds:
+            step = "disk for /tmp"
+            _mount_tmp_disk(fds[0])
+        else:
+            _mount_tmp(spec["tmp_bytes"], spec["tmp_inodes"])
         syscalls.pivot_root_here()
         os.chdir("/")
     except OSError as error:
@@ -78,18 +87,24 @@ def run(control: _socket.socket, group: Group, root: str, *, own_network: bool) 
     os._exit(0)
 
 
-def _receive_spec(control: _socket.socket) -> dict[str, Any]:
-    message, _ = passing.receive(control)
+def _receive_spec(control: _socket.socket) -> tuple[dict[str, Any], list[int]]:
+    message, fds = passing.receive(control)
     if message is None:
         os._exit(0)  # never used
-    spec: dict[str, Any] = message[1]
-    return spec
+    return message[1], fds
 
 
 def _mount_tmp(size_bytes: int, inodes: int) -> None:
     flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
     options = f"mode=1777,size={size_bytes},nr_inodes={inodes}"
     syscalls.mount("tmpfs", "tmp", "tmpfs", flags, options)
+
+
+def _mount_tmp_disk(file: int) -> None:
+    loop.mount_writable(file, "tmp")
+    os.close(file)
+    os.rmdir("tmp/lost+found")
+    os.chmod("tmp", 0o1777)  # noqa: S103  /tmp, with the sticky bit
 
 
 def _listen_inside() -> list[int]:
@@ -214,7 +229,7 @@ def _wait_parked(control: _socket.socket, orders: _socket.socket) -> NoReturn:
     _leave_parent()
     # a rehearsal, for the sake of the pages that it touches
     os.dup2(control.fileno(), _HIGH_FD, inheritable=False)
-    marshal.loads(marshal.dumps(("start", "", ["", ""], {"": ""}, "/")))  # noqa: S302
+    marshal.loads(marshal.dumps(("start", "", ["", ""], {"": ""}, "/", None)))  # noqa: S302
     message, fds = passing.receive(orders)
     if message is None:
         os._exit(0)
@@ -232,7 +247,7 @@ def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -
 
     What every box has alike (limits, no groups, no new privileges) the spawner set for itself, and it is inherited.
     """
-    _, key, argv, env, cwd = message
+    _, key, argv, env, cwd, largest_allocation_bytes = message
     step = "descriptors"
     # parked above anything that is dup2'ed below; close-on-exec, so only 0 to len(fds) reach the program
     said = _socket.socket(fileno=os.dup2(control.fileno(), _HIGH_FD, inheritable=False))
@@ -245,6 +260,9 @@ def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -
             os.dup2(fd, target)
         syscalls.close_range(len(high), _HIGH_FD - 1)
         syscalls.close_range(high[-1] + 1, 0xFFFFFFFF)
+        if largest_allocation_bytes is not None:
+            step = "largest allocation"
+            seccomp.refuse_large_allocations(largest_allocation_bytes)
         step = "user"
         os.setresgid(template.GID, template.GID, template.GID)
         os.setresuid(template.UID, template.UID, template.UID)

@@ -1,6 +1,6 @@
-"""Holds files in the page cache, charged to Plimsoll: mapped and locked for as long as the holder lives.
+"""What of a file is in the page cache; and files held there, charged to Plimsoll, for as long as the holder lives.
 
-Why: the first process to read a page pays for it. If that were an environment, its figure would depend on what the
+Why held: the first process to read a page pays for it. If that were an environment, its figure would depend on what the
 host happened to have cached, and at the limit the kernel would take its program text away page by page (minutes of
 thrashing) before it killed it. Held pages are never an environment's; the `shared` accounting adds them.
 """
@@ -23,7 +23,11 @@ _libc.mmap.argtypes = (
     *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long),
 )
 _libc.munmap.argtypes = _libc.mlock.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+_libc.mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 _FAILED = ctypes.c_void_p(-1).value
+_CACHESTAT = 451
+"""cachestat(2), Linux 6.5: the same number on every architecture."""
+_PAGE_BYTES = 4096
 
 
 class HeldPages:
@@ -65,3 +69,25 @@ def _map_locked(path: Path, length: int) -> int:
             _libc.munmap(address, length)
         raise OSError(errno, f"the pages of {path} cannot be held: {os.strerror(errno)}")
     return int(address)
+
+
+def cached_bytes(fd: int, length: int) -> int:
+    """How much of an open file is in the page cache, without touching it. Raises `OSError`."""
+    if not length:
+        return 0
+    found = (ctypes.c_uint64 * 5)()  # cached, dirty, in writeback, evicted, recently evicted: pages
+    if _libc.syscall(_CACHESTAT, fd, (ctypes.c_uint64 * 2)(0, 0), found, 0) == 0:
+        return int(found[0]) * _PAGE_BYTES
+    return _cached_bytes_by_mincore(fd, length)
+
+
+def _cached_bytes_by_mincore(fd: int, length: int) -> int:
+    """Before Linux 6.5, by a mapping (mincore(2)), of which no page is touched."""
+    address = _libc.mmap(None, length, _PROT_READ, _MAP_SHARED, fd, 0)
+    if address == _FAILED:
+        errno = ctypes.get_errno()
+        raise OSError(errno, f"a file of /tmp cannot be mapped: {os.strerror(errno)}")
+    pages = (ctypes.c_ubyte * (-(-length // _PAGE_BYTES)))()
+    _libc.mincore(address, length, pages)
+    _libc.munmap(address, length)
+    return sum(page & 1 for page in pages) * _PAGE_BYTES

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Literal
 
 from plimsoll.errors import PlatformError
 from plimsoll.sandbox.cgroup_host import CgroupHost, this_host
+from plimsoll.sandbox.trial import try_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Grade = Literal["fine", "doubtful", "broken"]
 _NAMESPACES = ("mnt", "pid", "ipc", "uts", "net")
@@ -45,7 +46,6 @@ def probe() -> list[Finding]:
         *cgroups(host),
         _namespaces(),
         swap(_read("/proc/swaps"), host),
-        loop_devices(there=os.path.exists("/dev/loop-control")),
         core_pattern(_read("/proc/sys/kernel/core_pattern")),
     ]
 
@@ -200,16 +200,39 @@ def swap(swaps: str, host: CgroupHost) -> Finding:
     return Finding("swap", "fine", "the host has swap; environments are shut out of it")
 
 
-def loop_devices(*, there: bool) -> Finding:
-    """Whether /dev/loop-control exists."""
-    if there:
-        return Finding("loop devices", "fine", "there (nothing needs them yet)")
-    return Finding(
-        "loop devices",
-        "doubtful",
-        "none: own page caches and the disk backing of /tmp, once they come, will need them",
-        "modprobe loop",
-    )
+def disks(make: Callable[[], int]) -> Iterator[Finding]:
+    """Whether environments can have a page cache of their own, and a `/tmp` on disk: mounts what `make` gives.
+
+    `make` gives a descriptor of a file with an ext4 in it, or raises `PlatformError` that says why it cannot.
+    """
+    try:
+        file = make()
+    except PlatformError as error:
+        yield from _no_disks(error.message, error.mend)
+        return
+    try:
+        trial = try_disk(file)
+    finally:
+        os.close(file)
+    if trial.refused is not None:
+        yield from _no_disks(f"a loop mount is refused: {trial.refused}", trial.mend)
+        return
+    yield Finding("accounting", "fine", "exact: each environment has a page cache of its own")
+    if trial.direct_io:
+        yield Finding("/tmp on disk", "fine", "ext4 on a loop device, around the host's page cache")
+    else:
+        yield Finding(
+            "/tmp on disk",
+            "doubtful",
+            "the data folder's file system has no direct I/O: figures are right, but what a function writes is in the "
+            "host's memory twice",
+            "set PLIMSOLL_HOME to a folder on ext4, xfs or btrfs",
+        )
+
+
+def _no_disks(why: str, mend: str | None) -> Iterator[Finding]:
+    yield Finding("accounting", "doubtful", f"shared, and reports say so: {why}", mend)
+    yield Finding("/tmp on disk", "doubtful", f"--tmp-backing disk is refused: {why}", mend)
 
 
 def core_pattern(text: str) -> Finding:

@@ -7,6 +7,7 @@ this process stays at some 10 MB by loading nothing but the modules of this pack
 
     -> ("box", id, own network, cgroup version)             <- ("box", id, pid) or ("refused", id, errno, text)
        + fds [control, cgroup joins…]                       <- ("gone", pid)
+    -> ("try image", id, path)                              <- ("tried", id, why not)  "" if it can be mounted
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import resource
 import select
 import sys
 
-from plimsoll.sandbox import box_init, passing, syscalls, template
+from plimsoll.sandbox import box_init, loop, passing, seccomp, syscalls, template
 
 TYPE_CHECKING = False  # see box_init
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _confine() -> None:
     syscalls.drop_capability_bounds()
     syscalls.join_new_session_keyring()
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    syscalls.refuse_keyrings()
+    seccomp.refuse_keyrings()
 
 
 def _serve(plimsoll: _socket.socket, children: int, root: str) -> None:
@@ -104,7 +105,10 @@ def _serve(plimsoll: _socket.socket, children: int, root: str) -> None:
             message, fds = passing.receive(plimsoll)
             if message is None:
                 return
-            _box(message, fds, plimsoll, root)
+            if message[0] == "box":
+                _box(message, fds, plimsoll, root)
+            else:
+                _try_image(message, plimsoll, root)
 
 
 def _tell_gone(plimsoll: _socket.socket) -> None:
@@ -116,6 +120,17 @@ def _tell_gone(plimsoll: _socket.socket) -> None:
         if pid == 0:
             return
         plimsoll.send(marshal.dumps(("gone", pid)))
+
+
+def _try_image(message: tuple[Any, ...], plimsoll: _socket.socket, root: str) -> None:
+    _, number, image = message
+    try:
+        loop.mount_read_only(image, f"{root}/mnt")
+        syscalls.umount_lazily(f"{root}/mnt")
+    except OSError as error:
+        plimsoll.send(marshal.dumps(("tried", number, str(error))))
+    else:
+        plimsoll.send(marshal.dumps(("tried", number, "")))
 
 
 def _box(message: tuple[Any, ...], fds: list[int], plimsoll: _socket.socket, root: str) -> None:

@@ -36,6 +36,7 @@ PR_SET_NO_NEW_PRIVS = 38
 
 PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
+ADDR_NO_RANDOMIZE = 0x0040000
 
 _SIGCHLD = 17
 _SIG_BLOCK, _SIG_SETMASK = 0, 2
@@ -59,11 +60,6 @@ _NUMBERS: dict[str, dict[str, int]] = {
         "mount_setattr": 442,
         "keyctl": 219,
     },
-}
-_KEYRING_CALLS: dict[str, tuple[tuple[int, int, int], ...]] = {
-    # AUDIT_ARCH_* (include/uapi/linux/audit.h), add_key to keyctl: of the 64-bit and of the 32-bit calls
-    "x86_64": ((0xC000003E, 248, 250), (0x40000003, 286, 288)),
-    "aarch64": ((0xC00000B7, 217, 219), (0x40000028, 309, 311)),
 }
 
 
@@ -135,6 +131,11 @@ def umount_lazily(target: str) -> None:
     _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 
 
+def sync_file_system(fd: int) -> None:
+    """`syncfs(2)`: writes back all of a file system; since Linux 5.8 it raises `OSError` if that failed."""
+    _check(_libc.syncfs(fd), "syncfs")
+
+
 def pivot_root_here() -> None:
     """Makes the current folder the root and lets the old root go (pivot_root(2), "new_root and put_old same")."""
     _check(_libc.syscall(_number("pivot_root"), b".", b"."), "pivot_root")
@@ -164,33 +165,18 @@ def join_new_session_keyring() -> None:
     _libc.syscall(_number("keyctl"), 1, None)
 
 
-def refuse_keyrings() -> None:
-    """From here on this process and its children get EPERM from the kernel's keyrings (`seccomp(2)`).
-
-    They are kept by user id, not by namespace: two boxes would share one, and with the user of that id on the host.
-    Decided by number only, which the kernel caches: it costs other calls nothing. Needs no-new-privileges.
-    """
-    load, jump_eq, jump_gt, jump_ge, mask, ret = 0x20, 0x15, 0x25, 0x35, 0x54, 0x06
-    allow, eperm = 0x7FFF0000, 0x00050001
-    program: list[tuple[int, int, int, int]] = []  # code, jump if true, jump if false, operand
-    for arch, first, last in _KEYRING_CALLS[_MACHINE]:
-        program += [
-            (load, 0, 0, 4),  # seccomp_data.arch
-            (jump_eq, 0, 6, arch),  # another one: on to its own block
-            (load, 0, 0, 0),  # seccomp_data.nr
-            (mask, 0, 0, 0x3FFFFFFF),  # x32 calls carry a bit of their own
-            (jump_ge, 0, 1, first),
-            (jump_gt, 0, 1, last),
-            (ret, 0, 0, allow),
-            (ret, 0, 0, eperm),
-        ]
-    program.append((ret, 0, 0, allow))
-    packed = b"".join(struct.pack("=HBBI", *step) for step in program)
-    steps = ctypes.create_string_buffer(packed, len(packed))
-    header = struct.pack("@HP", len(program), ctypes.addressof(steps))
+def add_seccomp_filter(program: bytes) -> None:
+    """Adds a filter, given as `struct sock_filter[]`, for this process and its children (`prctl(2)`, `seccomp(2)`)."""
+    steps = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(steps))
     fprog = ctypes.create_string_buffer(header, len(header))
     result = _libc.prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0)
     _check(result, "prctl seccomp")
+
+
+def personality(persona: int) -> None:
+    """`personality(2)`."""
+    _check(_libc.personality(ctypes.c_ulong(persona)), "personality")
 
 
 def block_sigchld() -> int:

@@ -13,7 +13,7 @@ import stat
 from plimsoll.sandbox import syscalls
 
 SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib64", "lib32", "libexec", "share")
-MOUNT_POINTS = ("proc", "tmp", "opt", "var/task", "var/lang", "var/runtime", "usr/local/bin")
+MOUNT_POINTS = ("proc", "tmp", "opt", "mnt", "var/task", "var/lang", "var/runtime", "usr/local/bin")
 COPIED = (
     "etc/ld.so.cache",
     "etc/localtime",

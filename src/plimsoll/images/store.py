@@ -1,0 +1,191 @@
+"""The data folder's images, by what they hold.
+
+Theory of operation. An image's name is the digest of its content, so it is never changed, only made or removed. It is
+made beside its place and renamed into it; two builders of the same one wait for each other on a lock. Beside it lies
+its seal: checksum, size, and the inode and change time that the file had when the checksum was last seen to be right.
+While those stand, the image is taken as it is; else it is read through, and made anew if it is not what it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from plimsoll.errors import HostCannot
+from plimsoll.images import ext4
+from plimsoll.images.digest import tree_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+KEPT_S = 7 * 86400
+"""Images of code that nobody has used for so long are removed when another one is made."""
+_CODE, _RUNTIME = "code", "runtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What an image was when it was last looked through."""
+
+    sha256: str
+    size_bytes: int
+    inode: int
+    changed_ns: int
+
+    def stands(self, status: os.stat_result) -> bool:
+        """Whether the file has not been touched since. The change time cannot be set back, as the others can."""
+        return (self.size_bytes, self.inode, self.changed_ns) == (
+            status.st_size,
+            status.st_ino,
+            status.st_ctime_ns,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """An image that was removed."""
+
+    name: str
+    freed_bytes: int
+
+
+class ImageStore:
+    """The images under a data folder. Its methods block: for a thread, where others wait."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self.folder = data_folder / "images"
+
+    def of_code(self, tree: Path) -> Path:
+        """The image of a folder of code or layers. Raises `HostCannot`."""
+        return self._get(_CODE, tree_digest(tree), lambda image: ext4.make_image(tree, image))
+
+    def of_runtime(self, key: str, folder: Path) -> Path:
+        """The image of an installed runtime, whose content `key` stands for. Raises `HostCannot`."""
+        return self._get(_RUNTIME, key, lambda image: ext4.make_image(folder, image))
+
+    def prune(self, runtime_keys: Collection[str]) -> list[Pruned]:
+        """Removes what no installed runtime needs. An image that is mounted lives on until its environment ends."""
+        if not self.folder.is_dir():
+            return []
+        keep = {_name(_RUNTIME, key) for key in runtime_keys}
+        pruned = []
+        with self._lock():
+            for image in sorted(self.folder.glob("[a-z]*.img")):
+                if image.name not in keep:
+                    pruned.append(Pruned(image.name, image.stat().st_blocks * 512))
+                    _remove(image)
+            for left_over in self.folder.glob(
+                ".*.making"
+            ):  # its maker was killed: we hold the lock
+                pruned.append(Pruned(left_over.name, left_over.stat().st_blocks * 512))
+                left_over.unlink()
+        return pruned
+
+    def _get(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+        image = self.folder / _name(kind, key)
+        if not _is_sound(image):
+            with self._lock():
+                if not _is_sound(image):
+                    self._make(image, make)
+                    self._forget_old()
+        with contextlib.suppress(OSError):  # a folder that may only be read
+            os.utime(_seal_path(image))
+        return image
+
+    def _make(self, image: Path, make: Callable[[Path], None]) -> None:
+        making = self.folder / f".{image.name}.making"
+        try:
+            _remove(image)
+            making.unlink(missing_ok=True)
+            make(making)
+            sha256 = _sha256(making)
+            making.rename(image)
+            _write_seal(image, sha256)
+        except OSError as error:
+            raise HostCannot(
+                f"{image} cannot be made: {error.strerror or error}",
+                mend=f"free some space in {self.folder}, or set PLIMSOLL_HOME",
+            ) from error
+        finally:
+            making.unlink(missing_ok=True)
+
+    def _forget_old(self) -> None:
+        limit = time.time() - KEPT_S
+        for image in self.folder.glob(f"{_CODE}-*.img"):
+            if _last_used(image) < limit:
+                _remove(image)
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise HostCannot(
+                f"{self.folder} cannot be written: {error.strerror}", mend="set PLIMSOLL_HOME"
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _name(kind: str, key: str) -> str:
+    return f"{kind}-{key[:32]}.img"
+
+
+def _seal_path(image: Path) -> Path:
+    return image.with_suffix(".json")
+
+
+def _last_used(image: Path) -> float:
+    """When somebody last asked for it; now for one without a seal, which is being made or unmade."""
+    try:
+        return _seal_path(image).stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _is_sound(image: Path) -> bool:
+    """Whether the image is there and is what it was made as."""
+    try:
+        seal = Seal(**json.loads(_seal_path(image).read_text()))
+        status = image.stat()
+    except (OSError, ValueError, TypeError):
+        return False
+    if seal.stands(status):
+        return True
+    if status.st_size != seal.size_bytes or _sha256(image) != seal.sha256:
+        return False
+    with contextlib.suppress(
+        OSError
+    ):  # moved, or restored from a backup; the folder may be read-only
+        _write_seal(image, seal.sha256)
+    return True
+
+
+def _write_seal(image: Path, sha256: str) -> None:
+    status = image.stat()
+    seal = Seal(sha256, status.st_size, status.st_ino, status.st_ctime_ns)
+    beside = _seal_path(image).with_suffix(".new")
+    beside.write_text(json.dumps(asdict(seal)) + "\n")
+    beside.rename(_seal_path(image))
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(image: Path) -> None:
+    """The seal first: an image without one is nobody's."""
+    _seal_path(image).unlink(missing_ok=True)
+    image.unlink(missing_ok=True)

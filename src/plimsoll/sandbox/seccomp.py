@@ -1,0 +1,134 @@
+"""System calls that a box's processes do not get: two filters for the kernel (seccomp(2), classic BPF).
+
+Rule: a filter answers as another machine's kernel would, never with a kill. Needs no-new-privileges. Loaded by a box's
+process 1: see there what it may import.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from plimsoll.sandbox import syscalls
+
+TYPE_CHECKING = False  # see box_init
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Step = tuple[int, str, str, int]
+    """Code, where to go if so, where to go if not ("" is on to the next), operand."""
+
+# include/uapi/linux/bpf_common.h; what a filter returns: include/uapi/linux/seccomp.h
+_LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
+_IF_EQUAL, _IF_GREATER, _IF_NOT_LESS, _IF_ANY_BIT = 0x15, 0x25, 0x35, 0x45
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+_EPERM, _ENOMEM = 1, 12
+_NUMBER, _ARCH = 0, 4
+"""Offsets in `struct seccomp_data`."""
+_PROT_WRITE, _MAP_PRIVATE, _MAP_ANONYMOUS, _MAP_NORESERVE = 0x2, 0x2, 0x20, 0x4000
+_MACHINE = os.uname().machine
+_KEYRING_CALLS: dict[str, tuple[tuple[int, int, int], ...]] = {
+    # AUDIT_ARCH_* (include/uapi/linux/audit.h), add_key to keyctl: of the 64-bit and of the 32-bit calls
+    "x86_64": ((0xC000003E, 248, 250), (0x40000003, 286, 288)),
+    "aarch64": ((0xC00000B7, 217, 219), (0x40000028, 309, 311)),
+}
+_MEMORY_CALLS: dict[str, tuple[int, int, int, int, int]] = {
+    # AUDIT_ARCH_*, mmap, mremap, brk; where the kernel loads position-independent programs (ELF_ET_DYN_BASE)
+    "x86_64": (0xC000003E, 9, 25, 12, 0x555555554000),
+    "aarch64": (0xC00000B7, 222, 216, 214, 0xAAAAAAAAA000),
+}
+_PROGRAM_BYTES = 256 << 20
+"""What a program's own image may take before its heap begins; a larger one gets its heap by mmap."""
+
+
+def refuse_keyrings() -> None:
+    """From here on this process and its children get EPERM from the kernel's keyrings.
+
+    They are kept by user id, not by namespace: two boxes would share one, and with the user of that id on the host.
+    Decided by number only, which the kernel caches: it costs other calls nothing.
+    """
+    program: list[Step | str] = []
+    for arch, first, last in _KEYRING_CALLS[_MACHINE]:
+        program += [
+            (_LOAD, "", "", _ARCH),
+            (_IF_EQUAL, "", f"not {arch}", arch),
+            (_LOAD, "", "", _NUMBER),
+            (_AND, "", "", 0x3FFFFFFF),  # x32 calls carry a bit of their own
+            (_IF_NOT_LESS, "", "allow", first),
+            (_IF_GREATER, "allow", "refuse", last),
+            f"not {arch}",
+        ]
+    syscalls.add_seccomp_filter(_assemble(program, _ERRNO | _EPERM))
+
+
+def refuse_large_allocations(limit_bytes: int) -> None:
+    """From here on no single step to more memory than this succeeds, here and in children.
+
+    It is what the kernel itself says in a machine whose whole memory is smaller than that (vm.overcommit_memory 0:
+    `__vm_enough_memory` in mm/util.c refuses "obvious overcommits", and does not count read-only, MAP_NORESERVE and
+    shared file mappings). mmap and mremap get ENOMEM. For brk, to which the C library turns when mmap refuses, the
+    answer is 0, below what was asked for: the call has no error number. It is told by the address, so the caller is
+    also made to give up the randomization of addresses (personality(2)): heaps then begin where programs end.
+    """
+    arch, mmap, mremap, brk, base = _MEMORY_CALLS[_MACHINE]
+    heap_bytes = limit_bytes + _PROGRAM_BYTES
+    program: list[Step | str] = [
+        (_LOAD, "", "", _ARCH),
+        (_IF_EQUAL, "", "allow", arch),  # a 32-bit call cannot ask for so much
+        (_LOAD, "", "", _NUMBER),
+        (_IF_EQUAL, "mmap", "", mmap),
+        (_IF_EQUAL, "mremap", "", mremap),
+        (_IF_EQUAL, "", "allow", brk),
+        *_if_greater(0, base, "high heap", "low heap"),
+        "low heap",  # of a program that is loaded where it says
+        *_if_greater(0, heap_bytes, "no heap", "allow"),
+        "high heap",
+        *_if_greater(0, base + heap_bytes, "no heap", "allow"),
+        "no heap",
+        (_RETURN, "", "", _ERRNO),
+        "mmap",
+        (_LOAD, "", "", _low_half(2)),
+        (_IF_ANY_BIT, "", "allow", _PROT_WRITE),
+        (_LOAD, "", "", _low_half(3)),
+        (_IF_ANY_BIT, "allow", "", _MAP_NORESERVE),
+        (_IF_ANY_BIT, "", "allow", _MAP_PRIVATE | _MAP_ANONYMOUS),
+        *_if_greater(1, limit_bytes, "refuse", "allow"),
+        "mremap",
+        *_if_greater(2, limit_bytes, "refuse", "allow"),
+    ]
+    syscalls.personality(syscalls.ADDR_NO_RANDOMIZE)
+    syscalls.add_seccomp_filter(_assemble(program, _ERRNO | _ENOMEM))
+
+
+def _if_greater(argument: int, limit: int, so: str, not_so: str) -> list[Step]:
+    """Compares a 64-bit argument; the halves of it are all that the machine can load."""
+    high, low = limit >> 32, limit & 0xFFFFFFFF
+    return [
+        (_LOAD, "", "", _low_half(argument) + 4),
+        (_IF_GREATER, so, "", high),
+        (_IF_EQUAL, "", not_so, high),
+        (_LOAD, "", "", _low_half(argument)),
+        (_IF_GREATER, so, not_so, low),
+    ]
+
+
+def _low_half(argument: int) -> int:
+    """Its offset in `struct seccomp_data`, on a little-endian machine."""
+    return 16 + 8 * argument
+
+
+def _assemble(program: Sequence[Step | str], refusal: int) -> bytes:
+    """`struct sock_filter[]` of steps between labels; ends with "allow", and "refuse" with its answer."""
+    whole = [*program, "allow", (_RETURN, "", "", _ALLOW), "refuse", (_RETURN, "", "", refusal)]
+    places: dict[str, int] = {}
+    steps: list[Step] = []
+    for item in whole:
+        if isinstance(item, str):
+            places[item] = len(steps)
+        else:
+            steps.append(item)
+    packed = b""
+    for place, (code, so, not_so, operand) in enumerate(steps):
+        skips = [places[label] - place - 1 if label else 0 for label in (so, not_so)]
+        packed += struct.pack("=HBBI", code, *skips, operand)
+    return packed
