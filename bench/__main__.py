@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from bench import boxing, invoking
+from bench import boxing, disks, invoking, memory
 from bench.functions import RUNTIMES
 from plimsoll import event_loop
 from plimsoll.runtimes import RuntimeStore
@@ -31,6 +31,10 @@ BENCHES = {
     "join": boxing.join,
     "tmp": boxing.tmp_write,
     "over-limit": boxing.over_limit,
+    "calibration": memory.calibration,
+    "density": memory.density,
+    "images": disks.images,
+    "mounts": disks.mounts,
 }
 
 
@@ -59,13 +63,13 @@ def main() -> None:
 
 def _show(results: list[Result]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("", "ours", "peer", "value", "goal", ""):
+    for head in ("", "ours", "peer", "value", "goal", "", ""):
         table.add_column(head, justify="left" if head == "" else "right")
     for result in results:
         peer = (
             "" if result.theirs is None else f"{result.peer} {_figure(result.theirs)} {result.unit}"
         )
-        bound = ">=" if result.at_least else "<="
+        bound = "1 ±" if result.about else ">=" if result.at_least else "<="
         table.add_row(
             result.name,
             f"{_figure(result.ours)} {result.unit}",
@@ -73,6 +77,7 @@ def _show(results: list[Result]) -> None:
             f"{result.value:.2f}",
             f"{bound} {result.goal:g}",
             "[green]reached[/]" if result.reached else "[red]short[/]",
+            result.note,
         )
     console = Console()
     console.print(table)

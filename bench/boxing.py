@@ -41,7 +41,9 @@ async def box(store: RuntimeStore, folder: Path) -> list[Result]:
             async def ours() -> float:
                 await asyncio.sleep(_PAUSE_S)
                 started = time.perf_counter()
-                made, cgroup = stock.create(BoxSpec((), 512 << 20, 1 << 16), 128 << 20)
+                made, cgroup = stock.create(
+                    BoxSpec(tmp_bytes=512 << 20, tmp_inodes=1 << 16), 128 << 20
+                )
                 process = made.start(["/bin/true"], {}, "/", [])
                 end = await process.ended
                 taken = time.perf_counter() - started

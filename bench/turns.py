@@ -22,6 +22,8 @@ class Result:
     theirs: float | None = None
     at_least: bool = False
     """The goal is a lower bound (a rate), not an upper one (a time)."""
+    about: bool = False
+    """The goal is by how much the ratio may be off 1, to either side."""
     note: str = ""
 
     @property
@@ -32,6 +34,8 @@ class Result:
     @property
     def reached(self) -> bool:
         """Whether the goal is met."""
+        if self.about:
+            return abs(self.value - 1) <= self.goal
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
 
