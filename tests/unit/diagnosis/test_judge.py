@@ -310,3 +310,40 @@ def test_a_verdict_agrees_with_itself(
         assert verdict.kind in {"none", "plateau", "inconclusive"}
     assert 0 <= verdict.confidence <= 1
     assert (verdict.limit is None) == (verdict.invocations_until_limit is None)
+
+
+def on_disk(run: Sequence[Report], used: Sequence[float]) -> list[Report]:
+    """The run with `/tmp` on a disk that holds `used` MiB after each invocation."""
+    return [
+        replace(report, accounting="exact", tmp=TmpUsage("disk", 512 * MIB, int(mib * MIB)))
+        for report, mib in zip(run, used, strict=True)
+    ]
+
+
+def test_under_exact_a_kill_comes_when_the_page_cache_is_gone(make_run: MakeRun) -> None:
+    """40 MB of files are taken back first: the 56th instead of the 36th, at 20 + 55 * 2 of 128."""
+    run = make_run(tmp=grows(2), more={"accounting": "exact"})
+    assert judge(run).invocations_until_limit == 56
+
+
+def test_tmp_on_a_disk_is_judged_by_what_it_holds(make_run: MakeRun) -> None:
+    """At the limit its pages are taken back, so that memory stands still; the files go on growing."""
+    run = on_disk(make_run(tmp=[10, 20, 30, 30, 25, 30, 20, 30]), grows(10))
+    verdict = judge(run)
+    assert (verdict.kind, verdict.growth_bytes_per_invocation) == ("tmp", 10.0 * MIB)
+
+
+def test_tmp_on_a_disk_kills_nothing_but_fills(make_run: MakeRun) -> None:
+    """The forecast is of the full disk, and the advice says that the function becomes slower."""
+    verdict = judge(on_disk(make_run(tmp=grows(10)), grows(10)))
+    assert (verdict.invocations_until_limit, verdict.limit) == (53, "tmp")
+    assert "at 128 MB it is not killed for that" in verdict.advice
+
+
+@pytest.mark.parametrize(("kernel", "kinds"), [(0.1, ["tmp"]), (1.0, ["tmp", "kernel"])])
+def test_the_disks_bookkeeping_is_no_cause_of_its_own(
+    make_run: MakeRun, kernel: float, kinds: list[str]
+) -> None:
+    """Buffer heads grow with the pages that they stand for; what grows faster than that is another matter."""
+    run = on_disk(make_run(tmp=grows(10), kernel=grows(kernel)), grows(10))
+    assert [cause.kind for cause in judge(run).causes] == kinds
