@@ -7,7 +7,6 @@ import os
 import shutil
 import statistics
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.turns import Result, take_turns
@@ -18,6 +17,8 @@ from plimsoll.sandbox.run_folder import run_folder
 from plimsoll.sandbox.stock import Stock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from plimsoll.runtimes import RuntimeStore
 
 _ROUNDS = 30

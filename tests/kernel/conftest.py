@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -13,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plimsoll.environment.housing import runtime_image
 from plimsoll.fleet import Fleet, open_fleet
+from plimsoll.images import ImageStore
 from plimsoll.model import Completed, Function, Invocation
 from plimsoll.runtimes import RuntimeStore
+from plimsoll.sandbox.cgroup_host import this_host
 from plimsoll.sandbox.run_folder import RUN_ROOT, owner_is_dead
 from plimsoll.settings import read_settings
 
@@ -35,6 +39,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs root"))
 
 
+def loop_devices(data_folder: Path | None = None) -> list[str]:
+    """The loop devices on files of a data folder's images, deleted ones too; default: this session's own folder."""
+    home = data_folder or read_settings(os.environ).data_folder
+    images = (home / "images").resolve()
+    found = []
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # freed meanwhile
+            path = backing.read_text().removesuffix("\n")
+            if Path(path.removesuffix(" (deleted)")).parent == images:
+                found.append(f"{backing.parts[3]}: {path}")
+    return found
+
+
 def leftovers() -> list[str]:
     """What a Plimsoll that is gone has left on this machine; what belongs to a living one is nobody's leftover."""
     runs = [*RUN_ROOT.glob("[0-9]*")]
@@ -52,28 +69,56 @@ def leftovers() -> list[str]:
             command = process.read_text(errors="replace")
             if "plimsoll.sandbox.spawner" in command and not any(run in command for run in living):
                 found.append(str(process))
-    return found
-
-
-@pytest.fixture(scope="session", autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    """The whole folder's promise: no mount, cgroup or process outlives it."""
-    yield
-    assert leftovers() == []
+    return found + loop_devices()
 
 
 @pytest.fixture(scope="session")
-def store() -> RuntimeStore:
-    """The user's runtimes, with the two that these tests run."""
-    store = RuntimeStore(read_settings(os.environ).data_folder)
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeStore]:
+    """The user's runtimes, with the two that these tests run; the images made of them are the session's own."""
+    user = read_settings(os.environ).data_folder
     for name in (NODE, PYTHON):
-        store.add(name, lambda step: None)
-    return store
+        RuntimeStore(user).add(name, lambda step: None)
+    store = RuntimeStore(share_runtimes(user, tmp_path_factory.mktemp("home")))
+    for name in (NODE, PYTHON):
+        runtime_image(store.get(name), ImageStore(store.data_folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLIMSOLL_HOME", str(store.data_folder))
+        yield store
+    shutil.rmtree(store.data_folder)
+
+
+def share_runtimes(user: Path, home: Path) -> Path:
+    """Makes a folder a data folder with the runtimes of another one, and no images."""
+    for part in ("runtimes", "tools"):
+        if (user / part).is_dir():
+            (home / part).symlink_to(user / part)
+    return home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind(store: RuntimeStore) -> Iterator[None]:
+    """The whole folder's promise: no mount, loop device, cgroup or process outlives it."""
+    yield
+    assert leftovers() == []
 
 
 @pytest.fixture
 async def fleet(store: RuntimeStore) -> AsyncIterator[Fleet]:
     async with open_fleet(store) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+async def shared_fleet(store: RuntimeStore) -> AsyncIterator[Fleet]:
+    """One whose environments read the host's own files."""
+    async with open_fleet(store, "shared") as fleet:
+        yield fleet
+
+
+@pytest.fixture(params=["exact", "shared"])
+async def either_fleet(request: pytest.FixtureRequest, store: RuntimeStore) -> AsyncIterator[Fleet]:
+    """One of each accounting."""
+    async with open_fleet(store, request.param) as fleet:
         yield fleet
 
 
@@ -106,6 +151,41 @@ async def invoke(fleet: Fleet, function: Function, event: Any = None, times: int
     for _ in range(times):
         completed = await fleet.invoke(function, Invocation(payload), files=True)
     return completed
+
+
+async def grown_mib(
+    fleet: Fleet, function: Function, event: dict[str, Any]
+) -> tuple[dict[str, float], Completed]:
+    """What an invocation adds to each part of what is in use, in MiB, against one before it with an empty event."""
+    before = (await invoke(fleet, function, times=2)).report.at_end.parts()
+    completed = await invoke(fleet, function, event)
+    after = completed.report.at_end.parts()
+    return {part: (after[part] - before[part]) / (1 << 20) for part in before}, completed
+
+
+def memory_groups() -> list[Path]:
+    """The memory cgroups of this process's environments, without the one in stock, which has no limit yet."""
+    host = this_host()
+    root = Path(host.v2_root or host.v1_roots["memory"])
+    groups = root.glob(f"plimsoll/{os.getpid()}-*/*/")
+    return [group for group in groups if limit_bytes(group) < 1 << 40]
+
+
+def limit_bytes(group: Path) -> int:
+    """What the kernel holds as the memory limit."""
+    text = _one_of(group, "memory.limit_in_bytes", "memory.max")
+    return 1 << 63 if text == "max" else int(text)
+
+
+def usage_bytes(group: Path) -> int:
+    """What the kernel has charged."""
+    return int(_one_of(group, "memory.usage_in_bytes", "memory.current"))
+
+
+def _one_of(group: Path, *names: str) -> str:
+    """The text of the file that there is: the first in version 1, the second in version 2."""
+    (path,) = [group / name for name in names if (group / name).exists()]
+    return path.read_text().strip()
 
 
 def response(completed: Completed) -> Any:

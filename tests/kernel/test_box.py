@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kernel.conftest import invoke, response
+from plimsoll.memory import PLATFORM_BYTES
+from tests.kernel.conftest import invoke, limit_bytes, memory_groups, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,18 +140,17 @@ async def test_a_symlink_in_tmp_does_not_lead_the_meter_out(
 
 
 async def test_the_memory_limit_reads_back_and_swap_is_closed(
-    fleet: Fleet, deploy: Callable[..., Function]
+    either_fleet: Fleet, deploy: Callable[..., Function]
 ) -> None:
-    """Memory Size is what the kernel holds, less the file pages that others paid for; swap adds nothing."""
-    completed = await invoke(fleet, deploy("def handler(e, c): ...\n", memory_mib=256))
-    ours = f"plimsoll/{os.getpid()}-*/*/"
-    folders = [*Path("/sys/fs/cgroup").glob(f"memory/{ours}")]
-    folders = folders or [*Path("/sys/fs/cgroup").glob(ours)]
-    v1, v2 = "memory.limit_in_bytes", "memory.max"
-    name = v1 if (folders[0] / v1).exists() else v2
-    limits = {folder: int((folder / name).read_text()) for folder in folders}
-    ((group, limit),) = [(g, limit) for g, limit in limits.items() if limit < 1 << 40]  # no spare
-    added = completed.report.memory.file_bytes
-    assert 256 * MIB - added - 4096 <= limit <= 256 * MIB
+    """Memory Size is what the kernel holds, less the platform's part and pages that others paid for; swap adds nothing."""
+    function = deploy("def handler(e, c): ...\n", memory_mib=256)
+    report = (await invoke(either_fleet, function)).report
+    (group,) = memory_groups()
+    limit = limit_bytes(group)
+    room = 256 * MIB - PLATFORM_BYTES
+    if report.accounting == "exact":
+        assert limit == room
+    else:
+        assert room - report.memory.file_bytes - 4096 <= limit <= room
     both = group / "memory.memsw.limit_in_bytes"
     assert not both.exists() or int(both.read_text()) == limit

@@ -49,7 +49,7 @@ async def test_json_lines_are_the_contract() -> None:
     memory = invocations[4]["memory"]
     parts = ("anonBytes", "tmpBytes", "shmemBytes", "fileBytes", "kernelBytes", "platformBytes")
     assert sum(memory[part] for part in parts) == memory["peakBytes"]
-    assert (memory["source"], memory["accounting"]) == ("kernel", "shared")
+    assert (memory["source"], memory["accounting"]) == ("kernel", "exact")
     assert invocations[4]["tmp"]["files"] == [
         {"path": "/tmp/test", "bytes": 50 << 20, "deltaBytes": 10 << 20, "deleted": False}
     ]
@@ -115,7 +115,7 @@ async def test_the_event_comes_from_text_file_or_standard_input(tmp_path: Path) 
     [
         (["nosuch.js"], "nosuch.js: No such file or directory"),
         ([TMP_APPEND, "--runtime", "cobol1.x"], "cobol1.x is not a runtime of AWS Lambda that Plimsoll knows; supported: nodejs20.x"),
-        ([TMP_APPEND, "--runtime", "java21"], "java21: Plimsoll does not run Java yet"),
+        ([TMP_APPEND, "--runtime", "java21"], "java21: Plimsoll cannot fetch Java"),
         ([TMP_APPEND, "--memory", "64"], "--memory 64: it is between 128 and 10240 MB"),
         ([TMP_APPEND, "--tmp-size", "1"], "--tmp-size 1: it is between 512 and 10240 MB"),
         ([TMP_APPEND, "--timeout", "0"], "--timeout 0: it is between 0.01 and 900 s"),
@@ -126,7 +126,8 @@ async def test_the_event_comes_from_text_file_or_standard_input(tmp_path: Path) 
         ([TMP_APPEND, "--interval", "nan"], "--interval nan: it is between 0 and 86400 s"),
         (["/dev/null"], "/dev/null is neither a file nor a folder"),
         ([TMP_APPEND, "--event", "{bad"], "--event is not JSON"),
-        ([TMP_APPEND, "--tmp-backing", "disk"], "--tmp-backing disk is not built yet"),
+        ([TMP_APPEND, "--tmp-backing", "nfs"], "'nfs' is not one of 'tmpfs', 'disk'"),
+        ([TMP_APPEND, "--accounting", "mine"], "'mine' is not one of 'exact', 'shared'"),
         ([TMP_APPEND, "--env", "AWS_REGION=x"], "reserved keys"),
         ([TMP_APPEND, "--report", "out.gif"], "--report out.gif: it ends in one of"),
         ([TMP_APPEND, "--nosuch"], "No such option"),

@@ -15,12 +15,12 @@ import pytest
 
 from plimsoll.sandbox.cgroup_host import this_host
 from plimsoll.sandbox.run_folder import RUN_ROOT, sweep
-from tests.kernel.conftest import PYTHON, leftovers
+from tests.kernel.conftest import PYTHON, leftovers, loop_devices
 
 if TYPE_CHECKING:
     from plimsoll.runtimes import RuntimeStore
 
-SLEEPER = "import os, time\ndef handler(e, c):\n  os.fork()\n  time.sleep(60)\n"
+SLEEPER = "import os, time\ndef handler(e, c):\n  os.fork()\n  open('/tmp/sleeping', 'w')\n  time.sleep(60)\n"
 
 
 def boxed_processes(of: asyncio.subprocess.Process) -> list[int]:
@@ -33,42 +33,50 @@ def boxed_processes(of: asyncio.subprocess.Process) -> list[int]:
     return found
 
 
+def is_sleeping(of: asyncio.subprocess.Process) -> bool:
+    """Whether its function is in the middle of an invocation, which it says in its `/tmp`."""
+    assert of.returncode is None
+    for pid in boxed_processes(of):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/root/tmp/sleeping").exists():
+                return True
+    return False
+
+
 async def wait_until(condition: object) -> None:
     """Polls a condition; the test's own timeout is the limit."""
     while not condition():  # type: ignore[operator]
         await asyncio.sleep(0.01)
 
 
-async def start_sleeper(folder: Path) -> asyncio.subprocess.Process:
+async def start_sleeper(folder: Path, *options: str) -> asyncio.subprocess.Process:
     folder.chmod(0o755)
     (folder / "app.py").write_text(SLEEPER)
     command = (
-        "invoke",
-        str(folder),
-        "--runtime",
-        PYTHON,
-        "--handler",
-        "app.handler",
-        "--timeout",
-        "60",
+        *("invoke", str(folder), "--runtime", PYTHON, "--handler", "app.handler"),
+        *("--timeout", "60", *options),
     )
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "plimsoll", *command),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    await wait_until(lambda: len(boxed_processes(process)) >= 2)
+    await wait_until(lambda: is_sleeping(process))
     return process
 
 
+BACKINGS = pytest.mark.parametrize("backing", ["tmpfs", "disk"])
+
+
+@BACKINGS
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 async def test_interrupted_it_cleans_up_and_says_so(
-    tmp_path: Path, store: RuntimeStore, number: signal.Signals, status: int
+    tmp_path: Path, store: RuntimeStore, number: signal.Signals, status: int, backing: str
 ) -> None:
-    """Ctrl-C, SIGTERM and SIGHUP in the middle of an invocation: no process, mount or cgroup is left."""
-    process = await start_sleeper(tmp_path)
+    """Ctrl-C, SIGTERM and SIGHUP in the middle of an invocation: no process, mount, loop device or cgroup is left."""
+    process = await start_sleeper(tmp_path, "--tmp-backing", backing)
     process.send_signal(number)
     _, err = await process.communicate()
     assert process.returncode == status
@@ -77,14 +85,19 @@ async def test_interrupted_it_cleans_up_and_says_so(
     assert leftovers() == []
 
 
+@BACKINGS
 async def test_killed_it_leaves_no_process_and_the_next_start_sweeps_the_rest(
-    tmp_path: Path, store: RuntimeStore
+    tmp_path: Path, store: RuntimeStore, backing: str
 ) -> None:
-    """kill -9: the kernel takes spawner, box and children at once; empty cgroups go at the next start."""
-    process = await start_sleeper(tmp_path)
+    """kill -9: the kernel takes spawner, box, children and disks at once; empty cgroups go at the next start."""
+    process = await start_sleeper(tmp_path, "--tmp-backing", backing)
+    # the runtime's image, the code's, and the disk, which has no name
+    assert len(loop_devices()) == 2 + (backing == "disk")
+    assert ("(deleted)" in "".join(loop_devices())) == (backing == "disk")
     process.kill()
     await process.communicate()
     await wait_until(lambda: boxed_processes(process) == [])
+    await wait_until(lambda: loop_devices() == [])
     swept = sweep(this_host().remove_run)
     assert str(process.pid) in [name.split("-")[0] for name in swept]
     await wait_until(lambda: leftovers() == [])
@@ -116,3 +129,4 @@ async def test_a_killed_spawner_ends_the_invocation_with_an_error_of_ours(
     assert process.returncode == 3
     assert b"the spawner was killed" in err
     assert boxed_processes(process) == []
+    await wait_until(lambda: loop_devices() == [])

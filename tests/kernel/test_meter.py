@@ -1,4 +1,4 @@
-"""The split against programs that use known amounts of memory in known ways."""
+"""The figures of one invocation and of its environment: peaks, split and files (`test_truth` has the amounts)."""
 
 from __future__ import annotations
 
@@ -6,83 +6,38 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plimsoll.memory import PLATFORM_BYTES
 from tests.kernel.conftest import invoke, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plimsoll.fleet import Fleet
-    from plimsoll.model import Function
+    from plimsoll.model import Function, TmpBacking
 
 MIB = 1 << 20
 CODE = """
-import mmap, os
+import os
 kept = []
 def handler(e, c):
     n = 20 << 20
-    kind = e["kind"]
-    if kind == "anon":
-        kept.append(bytearray(b"x") * n)
-    elif kind == "untouched":
-        kept.append(mmap.mmap(-1, n, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-    elif kind == "memfd":
-        fd = os.memfd_create("m"); kept.append(fd); os.write(fd, b"x" * n)
-    elif kind == "shared":
-        m = mmap.mmap(-1, n); m.write(b"x" * n); kept.append(m)
-    elif kind == "tmp":
+    if e["kind"] == "tmp":
         open("/tmp/f", "wb").write(b"x" * n)
-    elif kind == "sparse":
-        f = open("/tmp/sparse", "wb"); f.seek(n); f.write(b"x")
-    elif kind == "hardlink":
-        open("/tmp/f", "wb").write(b"x" * n); os.link("/tmp/f", "/tmp/g")
-    elif kind == "deleted":
+    elif e["kind"] == "deleted":
         f = open("/tmp/gone", "wb", buffering=0); f.write(b"x" * n); os.unlink("/tmp/gone"); kept.append(f)
-    elif kind == "child":
-        r, w = os.pipe()
-        if os.fork() == 0:
-            x = bytearray(b"x") * n; os.write(w, b"k")
-            import signal; signal.pause()
-        os.read(r, 1)
-    elif kind == "spike":
+    elif e["kind"] == "spike":
         bytes(bytearray(b"x") * n)
 """
 
 
-@pytest.mark.parametrize(
-    ("kind", "part", "expected_mib"),
-    [
-        ("anon", "anon", 20),
-        ("untouched", "anon", 0),
-        ("memfd", "shmem", 20),
-        ("shared", "shmem", 20),
-        ("tmp", "tmp", 20),
-        ("sparse", "tmp", 0),
-        ("hardlink", "tmp", 20),
-        ("deleted", "tmp", 20),
-        ("child", "anon", 20),
-    ],
-)
-async def test_known_amounts_are_told_within_one_mebibyte(
-    fleet: Fleet, deploy: Callable[..., Function], kind: str, part: str, expected_mib: int
-) -> None:
-    """The part in question grows by what was used, the others by less than 1 MiB."""
-    function = deploy(CODE, memory_mib=256)
-    before = (await invoke(fleet, function, {"kind": "nothing"}, times=2)).report.at_end
-    after = (await invoke(fleet, function, {"kind": kind})).report.at_end
-    grown = {name: (after.parts()[name] - size) / MIB for name, size in before.parts().items()}
-    slack = 2.5 if kind == "child" else 1.0  # a fork copies pages of the interpreter
-    expected = {name: expected_mib if name == part else 0 for name in grown}
-    assert {name: abs(grown[name] - expected[name]) < slack for name in grown} == dict.fromkeys(
-        grown, True
-    ), grown
-
-
+@pytest.mark.parametrize("backing", ["tmpfs", "disk"])
 async def test_the_parts_add_up_to_the_figure(
-    fleet: Fleet, deploy: Callable[..., Function]
+    fleet: Fleet, deploy: Callable[..., Function], backing: TmpBacking
 ) -> None:
     """peak = anon + tmp + shmem + file + kernel + platform, to the byte, and MB is its floor."""
-    report = (await invoke(fleet, deploy(CODE), {"kind": "tmp"})).report
+    report = (await invoke(fleet, deploy(CODE, tmp_backing=backing), {"kind": "tmp"})).report
     assert report.memory.total_bytes == report.peak_bytes
+    assert report.memory.platform_bytes == PLATFORM_BYTES
     assert report.max_memory_used_mib == report.peak_bytes >> 20
 
 
@@ -110,22 +65,17 @@ async def test_a_reset_restarts_the_high_water_mark(
     assert high.peak_bytes - after.peak_bytes > 45 * MIB
 
 
+@pytest.mark.parametrize("backing", ["tmpfs", "disk"])
 async def test_a_deleted_file_that_is_still_open_is_named_with_its_holder(
-    fleet: Fleet, deploy: Callable[..., Function]
+    fleet: Fleet, deploy: Callable[..., Function], backing: TmpBacking
 ) -> None:
     """Unlinked files still count; the report says which, and who holds them."""
-    report = (await invoke(fleet, deploy(CODE), {"kind": "deleted"})).report
+    function = deploy(CODE, tmp_backing=backing)
+    report = (await invoke(fleet, function, {"kind": "deleted"})).report
     (file,) = report.tmp.files
     assert (file.path, file.bytes, file.deleted) == ("/tmp/gone", 20 * MIB, True)
     assert file.command is not None
     assert "python" in file.command
-
-
-async def test_anon_is_told_by_process(fleet: Fleet, deploy: Callable[..., Function]) -> None:
-    """The child that holds 20 MiB is named with them."""
-    report = (await invoke(fleet, deploy(CODE), {"kind": "child"})).report
-    assert len(report.processes) == 2
-    assert report.processes[0].anon_bytes > 19 * MIB
 
 
 async def test_a_peak_in_the_middle_is_the_kernels_not_a_samples(

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,9 +26,9 @@ from plimsoll.runtimes import RuntimeStore
 from plimsoll.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from plimsoll.errors import PlatformError
+    from plimsoll.fleet import Fleet
     from plimsoll.model import Completed, Function, Verdict
 
 DIAGNOSE_MIN, DIAGNOSE_MAX = 8, 60
@@ -114,10 +114,10 @@ async def _invoke_all(
 ) -> None:
     _cancel_by_signals()
     store = RuntimeStore(read_settings(os.environ).data_folder)
-    async with open_fleet(store, request.accounting) as fleet:
+    async with open_fleet(store, request.accounting, _tell_progress) as fleet:
         function = request.function(fleet.staging, store)
         show = _show(request, function, repeat)
-        with show as shown:
+        with _told_if_shared(fleet), show as shown:
             invocations = run(
                 fleet,
                 function,
@@ -129,15 +129,23 @@ async def _invoke_all(
             async for one in invocations:
                 completed.append(one)
                 _print(request, one, shown)
-        if fleet.not_exact is not None:
-            _tell_shared(fleet.not_exact)
 
 
-def _tell_shared(reason: PlatformError) -> None:
-    """Figures of another accounting than the usual one are not shown without a word."""
-    click.echo(f"plimsoll: the accounting is `shared`, since {reason.message}", err=True)
-    if reason.mend:
-        click.echo(f"  mend: {reason.mend}", err=True)
+def _tell_progress(what: str) -> None:
+    click.echo(f"plimsoll: {what} …", err=True)
+
+
+@contextmanager
+def _told_if_shared(fleet: Fleet) -> Iterator[None]:
+    """Figures of another accounting than the usual one are not shown without a word, however the run ends."""
+    try:
+        yield
+    finally:
+        reason = fleet.not_exact
+        if reason is not None:
+            click.echo(f"plimsoll: the accounting is `shared`, since {reason.message}", err=True)
+            if reason.mend:
+                click.echo(f"  mend: {reason.mend}", err=True)
 
 
 def _cancel_by_signals() -> None:

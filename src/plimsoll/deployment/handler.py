@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plimsoll.deployment.exports import Exports, read_exports
-from plimsoll.deployment.package import one_folder_down
+from plimsoll.deployment.package import BOOTSTRAP, one_folder_down
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plimsoll.deployment.package import Package
-    from plimsoll.runtimes.runtime import Language
+    from plimsoll.runtimes.catalog import Language
 
 LENGTH_MAX = 128
 """Facts sheet H3; white space is refused there too."""
@@ -39,8 +39,10 @@ def choose_handler(
 ) -> str:
     """The handler string. `check=False` leaves a wrong one to the runtime's own error.
 
-    Raises `CallerError` that lists the handlers that do exist.
+    Raises `CallerError` that lists the handlers that do exist, where the language is one that can be read.
     """
+    if language not in ENDINGS:
+        return _unread(package, language, requested, check=check)
     if requested is not None:
         if check:
             _refuse_constrained(requested)
@@ -57,6 +59,19 @@ def choose_handler(
         f"no handler found in {package.source}: looked for {', '.join(USUAL[:4])} …; {_existing(package, language)}",
         mend=one_folder_down(package) or "name one: --handler file.export",
     )
+
+
+def _unread(package: Package, language: Language, requested: str | None, *, check: bool) -> str:
+    """Of other languages nothing is read; a custom runtime is handed whatever it may be, and need not look at it."""
+    handler = requested if requested is not None or language != "provided" else BOOTSTRAP
+    if handler is None:
+        raise CallerError(
+            f"{package.source}: which of it is the handler? Plimsoll does not read {language} code",
+            mend="name it: --handler, as for CreateFunction",
+        )
+    if check:
+        _refuse_constrained(handler)
+    return handler
 
 
 def find_file(root: Path, language: Language, module: str) -> Path | None:

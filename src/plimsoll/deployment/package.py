@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = (".js", ".mjs", ".cjs", ".py")
-_SAY_NOTHING = {"index", "app", "main", "handler", "lambda_function"}
+BOOTSTRAP = "bootstrap"
+"""What a custom runtime is called (facts sheet D5)."""
+_SAY_NOTHING = {"index", "app", "main", "handler", "lambda_function", BOOTSTRAP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,18 @@ def resolve(path: Path, staging: Path) -> Package:
         open_folders(root)
         _refuse_unreadable(root, zipped=path)
         return Package(root, name, None, path)
-    if path.suffix in KINDS:
+    if path.suffix in KINDS or path.name == BOOTSTRAP:
         root = staging / f"task-{name}"
         root.mkdir(parents=True)
         shutil.copyfile(path, root / path.name)
-        (root / path.name).chmod(0o644)
+        # a bootstrap that nobody made executable is not on AWS either
+        is_program = path.name == BOOTSTRAP and status.st_mode & 0o111
+        (root / path.name).chmod(0o755 if is_program else 0o644)
         open_folders(root)
         return Package(root, name, path.name, path)
-    if path.name == "bootstrap":
-        raise CallerError(f"{path}: custom runtimes (provided.al2023) are not supported yet")
     raise CallerError(
-        f"{path}: unknown kind of file; a handler's file ends in {', '.join(KINDS)}, a package in .zip"
+        f"{path}: unknown kind of file; a handler's file ends in {', '.join(KINDS)}, a custom runtime is called "
+        f"{BOOTSTRAP}, a package ends in .zip"
     )
 
 

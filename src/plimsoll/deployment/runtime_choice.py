@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from plimsoll.deployment.exports import looks_callback_style
 from plimsoll.deployment.handler import ENDINGS
-from plimsoll.deployment.package import one_folder_down
+from plimsoll.deployment.package import BOOTSTRAP, one_folder_down
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from plimsoll.deployment.package import Package
 
+_CUSTOM = "provided.al2023"
+"""Runs whatever is called bootstrap, and is built in."""
 _OWN_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 """Of the Python that runs Plimsoll, which so is on this host."""
 _NO_CALLBACKS_FROM = 24
@@ -32,6 +34,8 @@ def choose_runtime(package: Package, requested: str | None, installed: Sequence[
     files = [package.root / package.entry] if package.entry else sorted(package.root.iterdir())
     files = [path for path in files if path.is_file()]  # a folder may be called chart.js
     endings = {path.suffix for path in files}
+    if any(path.name == BOOTSTRAP and path.stat().st_mode & 0o111 for path in files):
+        return _CUSTOM
     if endings & {".js", ".mjs", ".cjs"}:
         callbacks = any(
             looks_callback_style(path) for path in files if path.suffix in {".js", ".cjs", ".mjs"}
@@ -39,10 +43,10 @@ def choose_runtime(package: Package, requested: str | None, installed: Sequence[
         return _newest("nodejs", installed, below=_NO_CALLBACKS_FROM if callbacks else None)
     if ".py" in endings:
         return _newest("python", installed)
-    if any(path.name == "bootstrap" for path in files):
-        raise CallerError("custom runtimes (bootstrap, provided.al2023) are not supported yet")
+    if any(path.name == BOOTSTRAP for path in files):
+        return _CUSTOM  # which will say that it may not be executed
     raise CallerError(
-        f"{package.source} has neither JavaScript nor Python at its top: which runtime is it for?",
+        f"{package.source} has neither JavaScript nor Python nor a bootstrap at its top: which runtime is it for?",
         mend=one_folder_down(package) or "name it: --runtime nodejs20.x",
     )
 

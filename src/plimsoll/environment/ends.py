@@ -6,6 +6,7 @@ Rule: pure; the texts are AWS's (facts sheet A3, C6, D5, F3).
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from plimsoll.model import Outcome
 from plimsoll.runtime_api import RESPONSE_LIMIT_BYTES
 
 if TYPE_CHECKING:
+    from plimsoll.environment.entrypoint import Entrypoint
     from plimsoll.model import Status
     from plimsoll.runtime_api import Answer
     from plimsoll.sandbox.box import ProcessEnd
@@ -46,14 +48,24 @@ _SIGNALS = {
 }
 
 
-def fault_of_end(request_id: str, end: ProcessEnd, *, out_of_memory: bool) -> FunctionFault:
+def fault_of_end(
+    request_id: str, end: ProcessEnd, *, out_of_memory: bool, entrypoint: Entrypoint
+) -> FunctionFault:
     """The fault that a runtime's end is, when it left no error of its own."""
     if end.start_errno:
-        reason = f"fork/exec failed at its {end.start_step}: errno {end.start_errno}"
-        return InvalidEntrypointFault(request_id, reason)
+        return InvalidEntrypointFault(request_id, _start_reason(end, entrypoint))
     if out_of_memory and end.signal == signal.SIGKILL:
         return OutOfMemoryFault(request_id)
     return ExitFault(request_id, exit_reason(end))
+
+
+def _start_reason(end: ProcessEnd, entrypoint: Entrypoint) -> str:
+    """The emulator's words; Go names an errno as the C library does, in small letters."""
+    if entrypoint.looked_for:
+        return f"Couldn't find valid bootstrap(s): [{' '.join(entrypoint.looked_for)}]"
+    if end.start_step == "exec":
+        return f"fork/exec {entrypoint.argv[0]}: {os.strerror(end.start_errno).lower()}"
+    return f"fork/exec failed at its {end.start_step}: errno {end.start_errno}"
 
 
 def exit_reason(end: ProcessEnd) -> str:

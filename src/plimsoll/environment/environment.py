@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from plimsoll import clock
 from plimsoll.environment import ends
+from plimsoll.environment.entrypoint import choose_entrypoint
 from plimsoll.environment.journal import Journal
 from plimsoll.environment.life import Life
 from plimsoll.environment.variables import function_variables
@@ -27,7 +28,7 @@ from plimsoll.errors import HostCannot, OutOfMemoryFault, TimeoutFault
 from plimsoll.lifecycle import ENVIRONMENT, EnvironmentEvent, EnvironmentState, Machine
 from plimsoll.lifecycle.timing import INIT_LIMIT_MS, left_ms
 from plimsoll.memory import PLATFORM_BYTES
-from plimsoll.meter import Meter
+from plimsoll.meter import Meter, touched
 from plimsoll.model import Completed, LogEvent, Outcome, Report
 from plimsoll.records import billed_ms, log_stream_name, text
 from plimsoll.runtime_api import Delivery, Over, RuntimeApi
@@ -36,11 +37,13 @@ from plimsoll.sandbox.box_init import LISTEN_PORT
 from plimsoll.sandbox.peers import comes_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from plimsoll.environment.housing import Housing
     from plimsoll.meter import Measurement
     from plimsoll.model import Function, Invocation
+    from plimsoll.model.memory import Touched
     from plimsoll.runtimes import Runtime
     from plimsoll.sandbox.box import Box
     from plimsoll.sandbox.cgroup import Cgroup
@@ -99,6 +102,8 @@ class Environment:
             tmp_inodes=TMP_INODES,
             binds=housing.binds,
             images=housing.images,
+            root=housing.root,
+            read_ahead=housing.read_ahead,
             tmp_disk=housing.tmp_disk,
             largest_allocation_bytes=function.memory_bytes + VM_MARGIN_BYTES,
             own_network=function.network == "none",
@@ -155,6 +160,11 @@ class Environment:
         except HostCannot:
             self._must_replace = True
             raise
+
+    def touched(self, places: Sequence[str]) -> Touched:
+        """Which pages of the files at and below some places inside are its own by now. O(files)."""
+        assert self._box.pid is not None
+        return touched(self._box.pid, places)
 
     async def stop(self) -> None:
         """Ends it: processes, `/tmp` and cgroup are gone on return."""
@@ -286,7 +296,9 @@ class Environment:
             return ends.outcome_of_fault(TimeoutFault(request_id, limit_s))
         out_of_memory = self._meter.was_out_of_memory()
         end = life.process.ended.result()
-        fault = ends.fault_of_end(request_id, end, out_of_memory=out_of_memory)
+        fault = ends.fault_of_end(
+            request_id, end, out_of_memory=out_of_memory, entrypoint=self._entrypoint
+        )
         if isinstance(fault, OutOfMemoryFault) and self.function.tmp_backing == "tmpfs":
             self._must_replace = True
         return ends.outcome_of_fault(fault)
@@ -312,8 +324,8 @@ class Environment:
             runtime_api=self._address,
             log_stream=self.log_stream,
         )
-        argv = self._runtime.command(self.function.memory_mib, self.function.handler)
-        self._life = Life(self._box, argv, variables, self._journal.append)
+        self._entrypoint = choose_entrypoint(self.function, self._runtime)
+        self._life = Life(self._box, self._entrypoint.argv, variables, self._journal.append)
         self._api.mailbox = self._life.mailbox
 
     def _admits(self, client: tuple[str, int], server: tuple[str, int]) -> bool:

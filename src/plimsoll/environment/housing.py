@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from plimsoll.images import ImageStore
     from plimsoll.model import Function
-    from plimsoll.model.memory import Accounting
+    from plimsoll.model.memory import Accounting, Touched
     from plimsoll.runtimes import Runtime
 
 
@@ -25,6 +25,8 @@ class Housing:
     accounting: Accounting
     binds: tuple[tuple[str, str], ...] = ()
     images: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    root: tuple[str | None, str] | None = None
+    read_ahead: Touched = ()
     tmp_disk: int | None = None
     """A descriptor that whoever builds the environment with it closes."""
     tmp_folder: Path | None = None
@@ -34,12 +36,12 @@ class Housing:
 def shared_housing(function: Function, runtime: Runtime) -> Housing:
     """The folders themselves."""
     binds = (
-        (str(runtime.lang_dir), "/var/lang"),
-        (str(runtime.runtime_dir), "/var/runtime"),
+        *((str(runtime.folder / folder), target) for folder, target in runtime.folders),
         (str(function.code_root), "/var/task"),
         *((str(layer), "/opt") for layer in function.layers),
     )
-    return Housing("shared", binds=binds)
+    root = (None, str(runtime.folder / "root")) if runtime.has_root else None
+    return Housing("shared", binds=binds, root=root)
 
 
 def runtime_image(runtime: Runtime, images: ImageStore) -> Path:
@@ -47,12 +49,24 @@ def runtime_image(runtime: Runtime, images: ImageStore) -> Path:
     return images.of_runtime(runtime.image_key, runtime.folder)
 
 
+def first_image(function: Function, runtime: Runtime, images: ImageStore) -> Path:
+    """One of those that an environment will need, made if need be: blocks. Raises `HostCannot`."""
+    if runtime.is_built_in:
+        return images.of_code(function.code_root)
+    return runtime_image(runtime, images)
+
+
 def exact_housing(function: Function, runtime: Runtime, images: ImageStore) -> Housing:
     """An image each of the runtime, the code and the layers, made if need be: blocks. Raises `HostCannot`."""
-    shown = [(str(runtime_image(runtime, images)), runtime.shown)]
+    shown: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+    root = None
+    if not runtime.is_built_in:
+        image = str(runtime_image(runtime, images))
+        root = (image, "root") if runtime.has_root else None
+        shown += [(image, runtime.shown)] if runtime.shown else []
     for folder, target in (
         (function.code_root, "/var/task"),
         *((layer, "/opt") for layer in function.layers),
     ):
         shown.append((str(images.of_code(folder)), ((".", target),)))
-    return Housing("exact", images=tuple(shown))
+    return Housing("exact", images=tuple(shown), root=root)

@@ -7,13 +7,14 @@ Rule: one request at a time per environment. Today it keeps one environment per 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plimsoll.environment import Environment
-from plimsoll.environment.housing import exact_housing, runtime_image, shared_housing
+from plimsoll.environment.housing import exact_housing, first_image, shared_housing
 from plimsoll.errors import HostCannot
+from plimsoll.fleet.rehearsal import rehearsal_function, rehearse
 from plimsoll.images import ImageStore, open_blank
 from plimsoll.sandbox.box import Spawner
 from plimsoll.sandbox.cgroup_host import this_host
@@ -22,13 +23,13 @@ from plimsoll.sandbox.run_folder import run_folder
 from plimsoll.sandbox.stock import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from plimsoll.environment.housing import Housing
     from plimsoll.errors import PlatformError
     from plimsoll.model import Completed, Function, Invocation
-    from plimsoll.model.memory import Accounting
+    from plimsoll.model.memory import Accounting, Touched
     from plimsoll.runtimes import Runtime, RuntimeStore
 
 
@@ -41,6 +42,7 @@ class Fleet:
         stock: Stock,
         runtimes: RuntimeStore,
         run: Path,
+        images: ImageStore,
         accounting: Accounting | None,
     ) -> None:
         self.staging = run / "staging"
@@ -51,10 +53,11 @@ class Fleet:
         self._spawner = spawner
         self._stock = stock
         self._runtimes = runtimes
-        self._images = ImageStore(runtimes.data_folder)
+        self._images = images
         self._accounting = accounting
         self._pages = HeldPages()
         self._loaded: dict[str, Runtime] = {}
+        self._touched: dict[str, Touched] = {}
         self._warm: dict[str, Environment] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -90,30 +93,48 @@ class Fleet:
         if warm is not None and (warm.function is function or warm.function == function):
             return warm
         self._retire(function)
-        housing = await self._house(function, await self._runtime(function.runtime))
+        housing = await self._house(function, await self._runtime(function))
         warm = Environment.build(function, self._loaded[function.runtime], self._stock, housing)
         self._warm[function.arn] = warm
         return warm
 
-    async def _runtime(self, name: str) -> Runtime:
-        """An installed runtime, read from disk once; it also settles the accounting, if that is still open."""
+    async def _runtime(self, function: Function) -> Runtime:
+        """The function's runtime, read from disk once; it also settles the accounting, if that is still open."""
+        name = function.runtime
         runtime = self._loaded.get(name)
         if runtime is None:
             runtime = await asyncio.to_thread(self._runtimes.get, name)
             if self._accounting != "shared":
-                await self._try_exact(runtime)
+                await self._try_exact(function, runtime)
             if self._accounting == "shared":
                 await asyncio.to_thread(self._pages.hold, runtime.mapped_files())
+            else:
+                await self._learn_touched(runtime)
             self._loaded[name] = runtime
         return runtime
 
-    async def _try_exact(self, runtime: Runtime) -> None:
-        """Makes the runtime's image and mounts it once. Where that fails the accounting is `shared` from here on.
+    async def _learn_touched(self, runtime: Runtime) -> None:
+        """By a rehearsal, once for each image; without what it teaches environments only start more slowly."""
+        rehearsed = rehearsal_function(runtime)
+        if rehearsed is None:
+            return
+        touched = self._images.touched(runtime.image_key)
+        if touched is None:
+            housing = await self._house(rehearsed, runtime)
+            touched = await rehearse(rehearsed, runtime, self._stock, housing)
+            if touched is None:
+                return
+            with suppress(OSError):  # a store that may only be read: it is learned anew each time
+                self._images.keep_touched(runtime.image_key, touched)
+        self._touched[runtime.name] = touched
+
+    async def _try_exact(self, function: Function, runtime: Runtime) -> None:
+        """Makes an image that is needed and mounts it once. Where that fails the accounting is `shared` from here on.
 
         Raises `HostCannot` where `exact` was asked for.
         """
         try:
-            image = await asyncio.to_thread(runtime_image, runtime, self._images)
+            image = await asyncio.to_thread(first_image, function, runtime, self._images)
             await self._spawner.try_image(image)
         except HostCannot as error:
             cause = HostCannot(
@@ -129,6 +150,7 @@ class Fleet:
             housing = shared_housing(function, runtime)
         else:
             housing = await asyncio.to_thread(exact_housing, function, runtime, self._images)
+            housing = replace(housing, read_ahead=self._touched.get(runtime.name, ()))
         if function.tmp_backing == "disk":
             disk = await asyncio.to_thread(open_blank, self._images.folder, function.tmp_mib)
             housing = replace(housing, tmp_disk=disk, tmp_folder=self._images.folder)
@@ -145,18 +167,22 @@ class Fleet:
 
 @asynccontextmanager
 async def open_fleet(
-    runtimes: RuntimeStore, accounting: Accounting | None = None
+    runtimes: RuntimeStore,
+    accounting: Accounting | None = None,
+    on_progress: Callable[[str], None] = lambda what: None,
 ) -> AsyncIterator[Fleet]:
     """A fleet on this host; everything that it made is gone when the context is left.
 
-    `accounting`: None takes `exact` where this host can, else `shared`. Raises `HostCannot` where this host cannot hold
+    `accounting`: None takes `exact` where this host can, else `shared`. `on_progress` is told, from any thread, what
+    takes more than a second. Raises `HostCannot` where this host cannot hold
     a true environment.
     """
     cgroups = this_host()
     with run_folder(cgroups.remove_run) as run:
         async with Spawner(run / "root") as spawner:
             stock = Stock(spawner, cgroups, run.name)
-            fleet = Fleet(spawner, stock, runtimes, run, accounting)
+            images = ImageStore(runtimes.data_folder, on_progress)
+            fleet = Fleet(spawner, stock, runtimes, run, images, accounting)
             try:
                 yield fleet
             finally:

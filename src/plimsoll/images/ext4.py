@@ -1,7 +1,7 @@
 """Makes ext4 images with the host's e2fsprogs.
 
 Rule: an image is made at a path that nobody else looks at, and holds nothing but what it was given: `lost+found` is
-taken out again, since on AWS no function finds one.
+taken out again, unless the folder has one itself, since on AWS no function finds one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _INODE_BYTES = 256
 _SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 _FITS = (1.0, 1.5, 3.0)
 """What the estimate is multiplied with, until the tree fits: directories can be worse than it thinks."""
+_MADE_BY_MKE2FS = "lost+found"
 _COMMON = ("-q", "-F", "-t", "ext4", "-b", str(BLOCK_BYTES), "-I", str(_INODE_BYTES))
 _LAZY = "nodiscard,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0"
 _LITTLE_BLOCKS = 420
@@ -47,7 +48,8 @@ def make_image(tree: Path, image: Path) -> None:
                 *("mke2fs", *_COMMON, "-m", "0", "-E", _LAZY, "-d", str(tree)),
                 *("-O", "^has_journal,^resize_inode", "-N", str(int(inodes * factor)), str(image)),
             )
-            _run("debugfs", "-w", "-R", "rmdir lost+found", str(image))
+            if not (tree / _MADE_BY_MKE2FS).exists():
+                _run("debugfs", "-w", "-R", f"rmdir {_MADE_BY_MKE2FS}", str(image))
         except HostCannot as error:
             image.unlink(missing_ok=True)
             if factor == _FITS[-1] or "allocate" not in error.message:

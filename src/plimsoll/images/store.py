@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -25,9 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from plimsoll.model.memory import Touched
+
 KEPT_S = 7 * 86400
-"""Images of code that nobody has used for so long are removed when another one is made."""
+KEPT_BYTES = 2 << 30
+"""Images of code that nobody has used for so long, or that are over so much in all, go when another one is made."""
 _CODE, _RUNTIME = "code", "runtime"
+_LONG_S = 1.0
+"""What takes longer is told while it lasts."""
+
+
+def _say_nothing(what: str) -> None:
+    """For whoever does not want to hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +69,56 @@ class Pruned:
 class ImageStore:
     """The images under a data folder. Its methods block: for a thread, where others wait."""
 
-    def __init__(self, data_folder: Path) -> None:
+    def __init__(
+        self, data_folder: Path, on_progress: Callable[[str], None] = _say_nothing
+    ) -> None:
+        """`on_progress` is given a sentence, from another thread, when something takes more than a second."""
         self.folder = data_folder / "images"
+        self._on_progress = on_progress
 
     def of_code(self, tree: Path) -> Path:
-        """The image of a folder of code or layers. Raises `HostCannot`."""
-        return self._get(_CODE, tree_digest(tree), lambda image: ext4.make_image(tree, image))
+        """The image of a folder of code or layers. Raises `HostCannot`, also where something in it cannot be read."""
+        with self._tell(f"making an image of {tree}"):
+            try:
+                digest = tree_digest(tree)
+            except OSError as error:
+                raise HostCannot(f"{tree} cannot be read: {error}") from error
+            return self._get(_CODE, digest, lambda image: ext4.make_image(tree, image))
 
     def of_runtime(self, key: str, folder: Path) -> Path:
         """The image of an installed runtime, whose content `key` stands for. Raises `HostCannot`."""
-        return self._get(_RUNTIME, key, lambda image: ext4.make_image(folder, image))
+        with self._tell(f"making an image of {folder}, once"):
+            return self._get(_RUNTIME, key, lambda image: ext4.make_image(folder, image))
+
+    def runtime_bytes(self, key: str) -> int:
+        """What the image of an installed runtime takes on disk; 0 where it has not been made yet."""
+        try:
+            return (self.folder / _name(_RUNTIME, key)).stat().st_blocks * 512
+        except OSError:
+            return 0
+
+    def remove_runtime(self, key: str) -> int:
+        """Removes the image of a runtime, if it has one; gives the bytes freed. Raises `HostCannot`."""
+        freed_bytes = self.runtime_bytes(key)
+        if freed_bytes:
+            with self._lock():
+                _remove(self.folder / _name(_RUNTIME, key))
+        return freed_bytes
+
+    def touched(self, key: str) -> Touched | None:
+        """What the runtime of this image touches when it starts, if that was ever learned."""
+        try:
+            found = json.loads(_touched_path(self.folder / _name(_RUNTIME, key)).read_text())
+            return tuple(
+                (path, tuple((offset, length) for offset, length in ranges))
+                for path, ranges in found
+            )
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def keep_touched(self, key: str, touched: Touched) -> None:
+        """Keeps it beside the image. Raises `OSError`."""
+        _write(_touched_path(self.folder / _name(_RUNTIME, key)), json.dumps(touched))
 
     def prune(self, runtime_keys: Collection[str]) -> list[Pruned]:
         """Removes what no installed runtime needs. An image that is mounted lives on until its environment ends."""
@@ -88,6 +138,16 @@ class ImageStore:
                 left_over.unlink()
         return pruned
 
+    @contextlib.contextmanager
+    def _tell(self, what: str) -> Iterator[None]:
+        alarm = threading.Timer(_LONG_S, self._on_progress, (what,))
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        finally:
+            alarm.cancel()
+
     def _get(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         image = self.folder / _name(kind, key)
         if not _is_sound(image):
@@ -106,6 +166,9 @@ class ImageStore:
             making.unlink(missing_ok=True)
             make(making)
             sha256 = _sha256(making)
+            _flush(
+                making
+            )  # or, after a power cut, a seal may stand over bytes that were never written
             making.rename(image)
             _write_seal(image, sha256)
         except OSError as error:
@@ -117,9 +180,13 @@ class ImageStore:
             making.unlink(missing_ok=True)
 
     def _forget_old(self) -> None:
+        """The least recently used images of code go, beyond `KEPT_S` and `KEPT_BYTES`; never the newest."""
         limit = time.time() - KEPT_S
-        for image in self.folder.glob(f"{_CODE}-*.img"):
-            if _last_used(image) < limit:
+        images = sorted(self.folder.glob(f"{_CODE}-*.img"), key=_last_used, reverse=True)
+        held_bytes = 0
+        for number, image in enumerate(images):
+            held_bytes += image.stat().st_blocks * 512
+            if number and (_last_used(image) < limit or held_bytes > KEPT_BYTES):
                 _remove(image)
 
     @contextlib.contextmanager
@@ -144,6 +211,10 @@ def _name(kind: str, key: str) -> str:
 
 def _seal_path(image: Path) -> Path:
     return image.with_suffix(".json")
+
+
+def _touched_path(image: Path) -> Path:
+    return image.with_suffix(".touched")
 
 
 def _last_used(image: Path) -> float:
@@ -175,9 +246,13 @@ def _is_sound(image: Path) -> bool:
 def _write_seal(image: Path, sha256: str) -> None:
     status = image.stat()
     seal = Seal(sha256, status.st_size, status.st_ino, status.st_ctime_ns)
-    beside = _seal_path(image).with_suffix(".new")
-    beside.write_text(json.dumps(asdict(seal)) + "\n")
-    beside.rename(_seal_path(image))
+    _write(_seal_path(image), json.dumps(asdict(seal)))
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(f"{text}\n")
+    beside.rename(path)
 
 
 def _sha256(path: Path) -> str:
@@ -185,7 +260,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
 def _remove(image: Path) -> None:
     """The seal first: an image without one is nobody's."""
     _seal_path(image).unlink(missing_ok=True)
+    _touched_path(image).unlink(missing_ok=True)
     image.unlink(missing_ok=True)

@@ -127,7 +127,9 @@ class Meter:
         if after_kill and before is not None:
             self._best = before
         peak = self._cgroup.peak()
-        self._best = _with_files(self._best or end, end, peak.bytes)
+        self._best = self._best or end
+        if self._function.tmp_backing == "tmpfs":
+            self._best = _with_files(self._best, end, peak.bytes)
         self._count(peak)
         high = self._high or end
         function = self._function

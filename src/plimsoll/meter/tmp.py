@@ -53,9 +53,11 @@ class TmpMeter:
 
     def close(self) -> None:
         """Lets the file system go; what is not written to its disk yet need not be any more."""
-        if self._function.tmp_backing == "disk":
-            abandon_writes(self._fd)
-        os.close(self._fd)
+        try:
+            if self._function.tmp_backing == "disk":
+                abandon_writes(self._fd)
+        finally:
+            os.close(self._fd)
 
     def check_host(self, folder: Path) -> None:
         """Where the host's disk under a `/tmp` on disk is nearly full: has all of it written, and looks how that went.

@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 
 Accounting = Literal["exact", "shared"]
 Source = Literal["kernel", "sampler"]
+Touched = tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
+"""Files, and of each the ranges (offset and length in bytes) that are in the page cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,21 @@ def install(name: str, making: Path, tools: Path, on_progress: Callable[[str], N
     binaries.mkdir(parents=True)
     shutil.move(node / "package/bin/node", binaries / "node")
     (binaries / "node").chmod(0o755)
+    shutil.rmtree(node)
+    return Manifest(
+        name, "nodejs", version, install_client(name, making, tools, on_progress), recipe(name)
+    )
 
+
+def install_client(name: str, making: Path, tools: Path, on_progress: Callable[[str], None]) -> str:
+    """Fills `making/runtime`; gives package and version. Raises `HostCannot`."""
     client = NODE_CLIENTS[name]
     on_progress(f"AWS's runtime client (npm package aws-lambda-ric {client})")
     fetched = making / "fetched-client"
     npm_unpack(f"aws-lambda-ric@{client}", fetched, tools)
     _lay_out_client(fetched / "package", making / "runtime")
-    for left_over in (node, fetched):
-        shutil.rmtree(left_over)
-    return Manifest(name, "nodejs", version, f"aws-lambda-ric {client}", recipe(name))
+    shutil.rmtree(fetched)
+    return f"aws-lambda-ric {client}"
 
 
 def _lay_out_client(package: Path, runtime: Path) -> None:

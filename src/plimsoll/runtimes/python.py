@@ -21,7 +21,7 @@ from plimsoll.runtimes.runtime import Manifest
 from plimsoll.runtimes.tools import pip_install
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages",
@@ -75,6 +75,20 @@ def install(name: str, making: Path, on_progress: Callable[[str], None]) -> Mani
         )
     on_progress(f"Python {series} from {binary}")
     version = _copy_interpreter(binary, series, making / "lang")
+    client = install_client(name, making, on_progress)
+    on_progress("compiling")
+    own = making / f"lang/bin/python{series}"
+    variables = {"LD_LIBRARY_PATH": str(making / "lang/lib"), "PATH": "/usr/bin:/bin"}
+    _compile(own, making / "lang/lib", "/var/lang/lib", variables)
+    return Manifest(name, "python", version, client, recipe(name))
+
+
+def install_client(name: str, making: Path, on_progress: Callable[[str], None]) -> str:
+    """Fills `making/runtime`, compiled if this host has such an interpreter; gives package and version.
+
+    Raises `HostCannot`.
+    """
+    series = name.removeprefix("python")
     on_progress(f"AWS's runtime client (awslambdaric {PYTHON_CLIENT}) and boto3")
     runtime = making / "runtime"
     platforms = [f"--platform=manylinux{tag}_{os.uname().machine}" for tag in ("2014", "_2_28")]
@@ -87,9 +101,10 @@ def install(name: str, making: Path, on_progress: Callable[[str], None]) -> Mani
     for file in inside_files("python"):
         (runtime / file.name).write_bytes(file.read_bytes())
     shutil.rmtree(runtime / "bin", ignore_errors=True)
-    on_progress("compiling")
-    _compile(making / "lang", series, runtime)
-    return Manifest(name, "python", version, f"awslambdaric {PYTHON_CLIENT}", recipe(name))
+    binary = find_python(series)
+    if binary is not None:
+        _compile(binary, runtime, "/var/runtime", None)
+    return f"awslambdaric {PYTHON_CLIENT}"
 
 
 def _copy_interpreter(binary: Path, series: str, lang: Path) -> str:
@@ -110,12 +125,10 @@ def _copy_interpreter(binary: Path, series: str, lang: Path) -> str:
     return str(found["version"])
 
 
-def _compile(lang: Path, series: str, runtime: Path) -> None:
+def _compile(binary: Path, folder: Path, seen_as: str, variables: Mapping[str, str] | None) -> None:
     """Both folders are read-only inside: what is not compiled now is compiled anew at each cold start."""
-    variables = {"LD_LIBRARY_PATH": str(lang / "lib"), "PATH": "/usr/bin:/bin"}
-    for folder, seen_as in ((lang / "lib", "/var/lang/lib"), (runtime, "/var/runtime")):
-        command: list[str | Path] = [
-            *(lang / f"bin/python{series}", "-I", "-m", "compileall", "-qq", "-j2"),
-            *("--invalidation-mode", "unchecked-hash", "-s", folder, "-p", seen_as, folder),
-        ]
-        subprocess.run(command, env=variables, check=False, capture_output=True)
+    command: list[str | Path] = [
+        *(binary, "-I", "-m", "compileall", "-qq", "-j2"),
+        *("--invalidation-mode", "unchecked-hash", "-s", folder, "-p", seen_as, folder),
+    ]
+    subprocess.run(command, env=variables, check=False, capture_output=True)

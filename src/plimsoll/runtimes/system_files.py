@@ -24,7 +24,7 @@ _LOADERS = {"x86_64": "/lib64/ld-linux-x86-64.so.2", "aarch64": "/lib/ld-linux-a
 _SHOWN = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
 """System folders that a box shows (`sandbox.template`)."""
 _PROGRAMS = ("lang/bin/*", "lang/lib/*.so*", "lang/lib/*/lib-dynload/*.so", "runtime/*.so")
-_MAPPED = re.compile(r"(/\S+) \(0x[0-9a-f]+\)$", re.MULTILINE)
+_MAPPED = re.compile(r"(?:=> |^\t)(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
 _ELF = b"\x7fELF"
 
 
@@ -34,19 +34,21 @@ def copy_system_files(folder: Path) -> None:
     A library in a place that no box shows goes to `lang/lib`, where the loader looks first.
     Raises `HostCannot` on a host without the GNU C library, `OSError`.
     """
-    system = folder / "system"
-    shutil.rmtree(system, ignore_errors=True)
-    system.mkdir()
+    making = folder / ".system"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    own = folder.resolve()
     for path in sorted(_mapped(folder)):
-        real = Path(os.path.realpath(path))
-        if str(real).startswith(_SHOWN):
-            copy = system / real.relative_to("/")
-        elif real.is_relative_to(folder):
+        real = path.resolve()
+        if real.is_relative_to(own):
             continue
-        else:
-            copy = folder / "lang/lib" / path.name
+        shown = any(real.is_relative_to(place) for place in _SHOWN)
+        copy = making / real.relative_to("/") if shown else folder / "lang/lib" / path.name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(real, copy)
+    # whole or not at all: half of a C library would pass for current
+    shutil.rmtree(folder / "system", ignore_errors=True)
+    making.rename(folder / "system")
 
 
 def system_files(folder: Path) -> dict[str, tuple[int, int]]:
@@ -60,7 +62,9 @@ def system_files(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def are_current(folder: Path) -> bool:
-    """Whether the host's files are still those that were copied."""
+    """Whether they have been copied, and the host's files are still those."""
+    if not (folder / "system").is_dir():
+        return False
     try:
         return all(_stamp(Path(path)) == stamp for path, stamp in system_files(folder).items())
     except FileNotFoundError:
@@ -77,12 +81,15 @@ def _mapped(folder: Path) -> set[Path]:
     loader = _LOADERS.get(platform.machine(), "")
     if not os.path.exists(loader):
         raise HostCannot("this host has no GNU C library, for which the language runtimes are made")
-    variables = {"LD_LIBRARY_PATH": str(folder / "lang/lib")}
+    # from within: a folder's name may hold blanks and colons, which end a path here
+    variables = {"LD_LIBRARY_PATH": "lang/lib"}
     found: set[Path] = set()
     for program in _programs(folder):
-        command = [loader, "--list", str(program)]
+        command = [loader, "--list", f"./{program.relative_to(folder)}"]
         # fails for a static program, and for an extension whose libraries this host has not: nothing to copy
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=variables, cwd=folder, capture_output=True, text=True, check=False
+        )
         if done.returncode == 0:
             found.update(map(Path, _MAPPED.findall(done.stdout)))
     return found

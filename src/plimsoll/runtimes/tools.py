@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TIMEOUT_S = 900
+_NO_SUCH_VERSION = ("ETARGET", "E404")
+"""npm's codes for a version, and for a package, that is not there."""
 
 
 def pip_install(target: Path, *requirements: str, more: Sequence[str] = ()) -> None:
@@ -49,7 +51,15 @@ def npm_unpack(package: str, into: Path, tools: Path) -> str:
     """
     into.mkdir(parents=True)
     command = [*_npm(tools), "pack", "--json", "--ignore-scripts", package]
-    printed = json.loads(_run(command, into))
+    try:
+        printed = json.loads(_run(command, into))
+    except HostCannot as error:
+        if any(code in error.message for code in _NO_SUCH_VERSION):
+            raise HostCannot(
+                f"npm has no {package}: the registry that it is configured for knows no such version",
+                mend="npm config get registry tells which one it asks",
+            ) from error
+        raise
     packed = into / printed[0]["filename"]
     _unpack(packed, into)
     packed.unlink()

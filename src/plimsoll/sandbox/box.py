@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from plimsoll.model.memory import Touched
     from plimsoll.sandbox.cgroup import Cgroup
 
 
@@ -42,7 +43,12 @@ class BoxSpec:
     """A descriptor of the file whose ext4 becomes `/tmp`; without it `/tmp` is a tmpfs. Stays the caller's."""
     largest_allocation_bytes: int | None = None
     """What a process may ask for in one step (`seccomp.refuse_large_allocations`); None is what the host grants."""
+    read_ahead: Touched = ()
+    """What the first process asks the kernel to read before it becomes what it is to be."""
     own_network: bool = False
+    root: tuple[str | None, str] | None = None
+    """What is shown as `/`, instead of the host's system folders: an image file and a folder in it, or None and a host
+    folder. It has the places on which a box mounts (`box_init`, its lay-out)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class Box:
         self._quiet: asyncio.Future[None] | None = None
         self._closing = False
         self._largest: int | None = None
+        self._read_ahead: Touched = ()
         self._lost: PlatformError | None = None
         """Why nothing can be started in it any more."""
         self._control = control
@@ -106,12 +113,13 @@ class Box:
 
     def lay_out(self, spec: BoxSpec) -> None:
         """Makes a blank box the one that is wanted; returns at once. Wait for `ready`."""
-        self._largest = spec.largest_allocation_bytes
+        self._largest, self._read_ahead = spec.largest_allocation_bytes, spec.read_ahead
         wanted = {
             "binds": _relative(spec.binds),
             "images": [(image, _relative(shown)) for image, shown in spec.images],
             "tmp_bytes": spec.tmp_bytes,
             "tmp_inodes": spec.tmp_inodes,
+            "root": spec.root,
         }
         # an error here is a blank that failed or died: `ready` says so
         with suppress(OSError):
@@ -132,7 +140,12 @@ class Box:
             return process
         key = str(next(self._numbers))
         self._processes[key] = process
-        message = marshal.dumps(("start", key, list(argv), dict(env), cwd, self._largest))
+        kernel = (self._largest, self._read_ahead)
+        self._read_ahead = ()  # it is there now
+        message = marshal.dumps(("start", key, list(argv), dict(env), cwd, kernel))
+        if len(message) > passing.MESSAGE_BYTES:  # reading ahead is no need
+            kernel = (self._largest, ())
+            message = marshal.dumps(("start", key, list(argv), dict(env), cwd, kernel))
         if len(message) > passing.MESSAGE_BYTES:
             raise PlatformError(f"the command and environment of {argv[0]} are over 128 KiB")
         with suppress(ConnectionError):  # the box is lost: `ended` says so
@@ -316,7 +329,9 @@ class Spawner:
             case ("gone", int(pid)):
                 self._boxes.pop(pid).on_gone()
             case ("tried", int(number), str(text)):
-                self._tries.pop(number).set_result(text)
+                tried = self._tries.pop(number)
+                if not tried.done():  # whoever asked was interrupted
+                    tried.set_result(text)
 
     def _on_death(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
@@ -327,7 +342,8 @@ class Spawner:
         for box in (*self._waiting.values(), *self._boxes.values()):
             box.on_gone(self._dead)
         for tried in self._tries.values():
-            tried.set_exception(self._dead)
+            if not tried.done():
+                tried.set_exception(self._dead)
         self._boxes.clear()
         self._waiting.clear()
         self._tries.clear()

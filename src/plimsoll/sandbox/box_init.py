@@ -5,8 +5,8 @@ Theory of operation. The spawner clones this process into new namespaces. It doe
 
     -> ("lay out", spec) + fd [disk for /tmp]       <- ("ready",) + fd [listener, if the network is its own]
                                                     <- ("failed", step, errno, text)
-    -> ("start", key, argv, env, cwd, largest)      <- ("exec", key, errno, step)  it could not be started
-       + fds 1 2 3…
+    -> ("start", key, argv, env, cwd,               <- ("exec", key, errno, step)  it could not be started
+        (largest allocation, read ahead)) + fds 1 2 3…
                                                     <- ("exited", key, wait status)
     -> ("kill",)                                    <- ("quiet",)              every other process is dead and reaped
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 HOSTNAME = "sandbox"
+_NEW_ROOT = "var/lang"
+"""Any folder of the template's will do: what is in it is not shown where there is another root."""
 _HIGH_FD = 512
 LISTEN_PORT = 9001
 """Facts sheet E1: the Runtime API's port on AWS, used where the box has a network of its own."""
@@ -60,6 +62,9 @@ def run(control: _socket.socket, group: Group, root: str, *, own_network: bool) 
         _mount_tmp(1 << 20, 16)  # a rehearsal: see the module, "pages that the child touches first"
         syscalls.umount_lazily("tmp")
         spec, fds = _receive_spec(control)
+        if spec["root"] is not None:
+            step = "root"
+            _enter_root(*spec["root"])
         step = "images"
         for image, shown in spec["images"]:
             loop.show_image(image, shown)
@@ -92,6 +97,24 @@ def _receive_spec(control: _socket.socket) -> tuple[dict[str, Any], list[int]]:
     if message is None:
         os._exit(0)  # never used
     return message[1], fds
+
+
+def _enter_root(image: str | None, folder: str) -> None:
+    """Lets a whole file system be the root: from here on the current folder is it, with what a box needs moved in.
+
+    It has these places itself, as real files and folders. The host's part in it is what the template wrote into `/etc`.
+    """
+    if image is None:
+        syscalls.bind_read_only(folder, _NEW_ROOT)
+    else:
+        loop.show_image(image, [(folder, _NEW_ROOT)])
+    syscalls.mount("proc", f"{_NEW_ROOT}/proc", None, syscalls.MS_MOVE)
+    # recursive: a device may be a mount of the host's node
+    syscalls.mount("dev", f"{_NEW_ROOT}/dev", None, syscalls.MS_BIND | syscalls.MS_REC)
+    for name in (*template.WRITTEN, "etc/resolv.conf"):
+        if os.path.exists(name):
+            syscalls.mount(name, f"{_NEW_ROOT}/{name}", None, syscalls.MS_BIND)
+    os.chdir(_NEW_ROOT)
 
 
 def _mount_tmp(size_bytes: int, inodes: int) -> None:
@@ -229,7 +252,7 @@ def _wait_parked(control: _socket.socket, orders: _socket.socket) -> NoReturn:
     _leave_parent()
     # a rehearsal, for the sake of the pages that it touches
     os.dup2(control.fileno(), _HIGH_FD, inheritable=False)
-    marshal.loads(marshal.dumps(("start", "", ["", ""], {"": ""}, "/", None)))  # noqa: S302
+    marshal.loads(marshal.dumps(("start", "", ["", ""], {"": ""}, "/", (None, ()))))  # noqa: S302
     message, fds = passing.receive(orders)
     if message is None:
         os._exit(0)
@@ -247,7 +270,7 @@ def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -
 
     What every box has alike (limits, no groups, no new privileges) the spawner set for itself, and it is inherited.
     """
-    _, key, argv, env, cwd, largest_allocation_bytes = message
+    _, key, argv, env, cwd, (largest_allocation_bytes, read_ahead) = message
     step = "descriptors"
     # parked above anything that is dup2'ed below; close-on-exec, so only 0 to len(fds) reach the program
     said = _socket.socket(fileno=os.dup2(control.fileno(), _HIGH_FD, inheritable=False))
@@ -260,6 +283,7 @@ def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -
             os.dup2(fd, target)
         syscalls.close_range(len(high), _HIGH_FD - 1)
         syscalls.close_range(high[-1] + 1, 0xFFFFFFFF)
+        _read_ahead(read_ahead)
         if largest_allocation_bytes is not None:
             step = "largest allocation"
             seccomp.refuse_large_allocations(largest_allocation_bytes)
@@ -273,3 +297,15 @@ def _become(control: _socket.socket, message: tuple[Any, ...], fds: list[int]) -
     except OSError as error:
         said.send(marshal.dumps(("exec", key, error.errno, step)))
     os._exit(127)
+
+
+def _read_ahead(files: Sequence[tuple[str, Sequence[tuple[int, int]]]]) -> None:
+    """Asks for pages that will be touched: they come meanwhile, and are charged to the caller's group all the same."""
+    for path, ranges in files:
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # then nobody will touch it
+        for offset, length in ranges:
+            os.posix_fadvise(file, offset, length, os.POSIX_FADV_WILLNEED)
+        os.close(file)

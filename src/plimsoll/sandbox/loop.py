@@ -126,5 +126,9 @@ def _open_device(number: int, mode: int) -> tuple[str, int]:
     try:
         return path, os.open(path, mode | os.O_CLOEXEC)
     except FileNotFoundError:
+        pass
+    try:
         os.mknod(path, stat.S_IFBLK | 0o660, os.makedev(_MAJOR, number))
-        return path, os.open(path, mode | os.O_CLOEXEC)
+    except FileExistsError:
+        pass  # another box was faster
+    return path, os.open(path, mode | os.O_CLOEXEC)

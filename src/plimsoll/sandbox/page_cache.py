@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -78,16 +79,28 @@ def cached_bytes(fd: int, length: int) -> int:
     found = (ctypes.c_uint64 * 5)()  # cached, dirty, in writeback, evicted, recently evicted: pages
     if _libc.syscall(_CACHESTAT, fd, (ctypes.c_uint64 * 2)(0, 0), found, 0) == 0:
         return int(found[0]) * _PAGE_BYTES
-    return _cached_bytes_by_mincore(fd, length)
+    return _cached_pages(fd, length).count(1) * _PAGE_BYTES  # before Linux 6.5
 
 
-def _cached_bytes_by_mincore(fd: int, length: int) -> int:
-    """Before Linux 6.5, by a mapping (mincore(2)), of which no page is touched."""
+def cached_ranges(path: str) -> tuple[tuple[int, int], ...]:
+    """Which parts of a file are in the page cache: offset and length in bytes of each run. Raises `OSError`."""
+    with open(path, "rb") as file:
+        pages = _cached_pages(file.fileno(), os.fstat(file.fileno()).st_size)
+    return tuple(
+        (match.start() * _PAGE_BYTES, len(match[0]) * _PAGE_BYTES)
+        for match in re.finditer(b"\x01+", pages)
+    )
+
+
+def _cached_pages(fd: int, length: int) -> bytes:
+    """A byte for each page, 1 where it is cached: by a mapping (mincore(2)), of which no page is touched."""
+    if not length:
+        return b""
     address = _libc.mmap(None, length, _PROT_READ, _MAP_SHARED, fd, 0)
     if address == _FAILED:
         errno = ctypes.get_errno()
-        raise OSError(errno, f"a file of /tmp cannot be mapped: {os.strerror(errno)}")
-    pages = (ctypes.c_ubyte * (-(-length // _PAGE_BYTES)))()
+        raise OSError(errno, f"a file cannot be mapped: {os.strerror(errno)}")
+    pages = ctypes.create_string_buffer(-(-length // _PAGE_BYTES))
     _libc.mincore(address, length, pages)
     _libc.munmap(address, length)
-    return sum(page & 1 for page in pages) * _PAGE_BYTES
+    return bytes(page & 1 for page in pages.raw)

@@ -34,11 +34,14 @@ def try_disk(file: int) -> Trial:
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(write, marshal.dumps(_try(file)))
-        os._exit(0)
+        try:
+            os.write(write, marshal.dumps(_try(file)))
+        finally:
+            os._exit(0)  # whatever happened: there must be no second Plimsoll
     os.close(write)
     with open(read, "rb") as answers:
-        number, words, direct_io = marshal.loads(answers.read())  # noqa: S302  our own child
+        answer = answers.read() or marshal.dumps((0, "the trial died", False))
+    number, words, direct_io = marshal.loads(answer)  # noqa: S302  our own child
     os.waitpid(pid, 0)
     return Trial(words or None, direct_io, _MENDS.get(number))
 

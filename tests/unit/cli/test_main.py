@@ -275,6 +275,7 @@ def test_every_option_is_told(command: str) -> None:
         "--memory",
         "--tmp-size",
         "--tmp-backing",
+        "--accounting",
         "--timeout",
         "--event",
         "--env",
@@ -297,7 +298,10 @@ def test_ranges_are_told(command: str) -> None:
     said = [
         "--memory MB MemorySize, 128 to 10240.",
         "--tmp-size MB EphemeralStorage, 512 to 10240.",
-        "--tmp-backing [tmpfs|disk] What holds /tmp: memory; disk is not built yet.",
+        "--tmp-backing [tmpfs|disk] What holds /tmp: memory, the stricter; or a disk with its page cache, "
+        "as on AWS today.",
+        "--accounting [exact|shared] Whose the page cache is: the environment's own; or the host's, corrected. "
+        "Default: exact where this host can.",
         "--timeout S The function's timeout in seconds, 0.01 to 900.",
         "--interval S Seconds between invocations, 0 to 86400.",
         "--network [host|none] What the function reaches: what the host does, or loopback alone.",

@@ -62,6 +62,7 @@ def test_defaults() -> None:
         memory_mib=128,
         tmp_mib=512,
         tmp_backing="tmpfs",
+        accounting=None,
         timeout_s=3.0,
         payload=b"{}",
         environment={},
@@ -87,7 +88,9 @@ def test_every_option(tmp_path: Path) -> None:
         "--tmp-size",
         "1024",
         "--tmp-backing",
-        "tmpfs",
+        "disk",
+        "--accounting",
+        "exact",
         "--timeout",
         "1.5",
         "--event",
@@ -114,7 +117,8 @@ def test_every_option(tmp_path: Path) -> None:
         runtime="python3.12",
         memory_mib=256,
         tmp_mib=1024,
-        tmp_backing="tmpfs",
+        tmp_backing="disk",
+        accounting="exact",
         timeout_s=1.5,
         payload=b"[1]",
         environment={"AB": "1", "CD": "2"},
@@ -156,11 +160,6 @@ def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "mend"),
     [
-        (
-            ["--tmp-backing", "disk"],
-            "--tmp-backing disk is not built yet; tmpfs is, and is the stricter of the two",
-            "--tmp-backing tmpfs",
-        ),
         (["--memory", "64"], "--memory 64: it is between 128 and 10240 MB", None),
         (["--tmp-size", "1"], "--tmp-size 1: it is between 512 and 10240 MB", None),
         (["--timeout", "901"], "--timeout 901: it is between 0.01 and 900 s", None),
@@ -177,6 +176,17 @@ def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_refusals(arguments: Sequence[str], message: str, mend: str | None) -> None:
     """What is out of range or malformed is refused before any code is looked at."""
     assert (message, mend) == refusal(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [("--accounting", "'exact', 'shared'"), ("--tmp-backing", "'tmpfs', 'disk'")],
+)
+def test_only_what_there_is_can_be_chosen(option: str, choices: str) -> None:
+    """Another word is refused with those that there are."""
+    with pytest.raises(click.BadParameter) as caught:
+        parsed("index.js", option, "other")
+    assert caught.value.message == f"'other' is not one of {choices}."
 
 
 def test_function_of_a_file(tmp_path: Path, store: RuntimeStore) -> None:
@@ -202,6 +212,8 @@ def test_function_of_a_folder(tmp_path: Path, store: RuntimeStore) -> None:
         "256",
         "--tmp-size",
         "600",
+        "--tmp-backing",
+        "disk",
         "--timeout",
         "9",
         "--env",
@@ -218,6 +230,7 @@ def test_function_of_a_folder(tmp_path: Path, store: RuntimeStore) -> None:
         code_root=code,
         memory_mib=256,
         tmp_mib=600,
+        tmp_backing="disk",
         timeout_s=9.0,
         environment={"AB": "1"},
         layers=(tmp_path / "staging/opt",),

@@ -14,7 +14,7 @@ from plimsoll.deployment.handler import find_file, split_handler
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
-    from plimsoll.runtimes.runtime import Language
+    from plimsoll.runtimes.catalog import Language
 
 JS = "exports.{} = async () => 1;"
 PY = "def {}(event, context): ..."
@@ -265,3 +265,32 @@ def test_find_file(tmp_path: Path) -> None:
     (tmp_path / "a.cjs").touch()
     assert find_file(tmp_path, "nodejs", "a") == tmp_path / "a.mjs"
     assert find_file(tmp_path, "python", "a") is None
+
+
+@pytest.mark.parametrize(
+    ("language", "requested", "expected"),
+    [
+        ("provided", None, "bootstrap"),
+        ("provided", "any thing", None),
+        ("java", "a.B::c", "a.B::c"),
+    ],
+)
+def test_what_is_not_read(
+    tmp_path: Path, language: Language, requested: str | None, expected: str | None
+) -> None:
+    """A custom runtime's handler is its own affair, and of other languages nothing is read; AWS's form is still held."""
+    package = Package(tmp_path, "f", None, Path("given"))
+    if expected is not None:
+        assert choose_handler(package, language, requested) == expected
+        return
+    with pytest.raises(CallerError, match="white space"):
+        choose_handler(package, language, requested)
+
+
+def test_a_handler_that_cannot_be_found(tmp_path: Path) -> None:
+    """Of a language that nobody reads here the handler is asked for."""
+    with pytest.raises(CallerError) as caught:
+        choose_handler(Package(tmp_path, "f", None, Path("given")), "java", None)
+    assert caught.value.message == (
+        "given: which of it is the handler? Plimsoll does not read java code"
+    )

@@ -155,9 +155,9 @@ def test_empty_folder(tmp_path: Path) -> None:
     [
         (
             "index.ts",
-            "unknown kind of file; a handler's file ends in .js, .mjs, .cjs, .py, a package in .zip",
+            "unknown kind of file; a handler's file ends in .js, .mjs, .cjs, .py, a custom runtime is called "
+            "bootstrap, a package ends in .zip",
         ),
-        ("bootstrap", "custom runtimes (provided.al2023) are not supported yet"),
     ],
 )
 def test_unknown_kind(tmp_path: Path, name: str, message: str) -> None:
@@ -196,3 +196,15 @@ def test_a_dangling_link_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
     (tmp_path / "f/gone").symlink_to("nowhere")
     assert resolve(tmp_path / "f", tmp_path / "staging").root == tmp_path / "f"
+
+
+@pytest.mark.parametrize(("mode", "copied"), [(0o700, 0o755), (0o755, 0o755), (0o644, 0o644)])
+def test_a_bootstrap_alone(tmp_path: Path, mode: int, copied: int) -> None:
+    """A custom runtime's file is a package; one that was not made executable does not become so."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/bootstrap").write_bytes(b"program")
+    (tmp_path / "mine/bootstrap").chmod(mode)
+    package = resolve(tmp_path / "mine/bootstrap", tmp_path / "staging")
+    assert (package.name, package.entry) == ("mine", "bootstrap")
+    assert (package.root / "bootstrap").read_bytes() == b"program"
+    assert (package.root / "bootstrap").stat().st_mode & 0o777 == copied

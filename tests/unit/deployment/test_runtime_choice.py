@@ -55,6 +55,22 @@ def test_entry_alone_decides(tmp_path: Path) -> None:
     assert choose_runtime(package, None, INSTALLED) == "python3.13"
 
 
+@pytest.mark.parametrize(
+    ("others", "mode", "runtime"),
+    [
+        ([], 0o755, "provided.al2023"),
+        ([], 0o644, "provided.al2023"),
+        (["index.js", "app.py"], 0o755, "provided.al2023"),
+        (["app.py"], 0o644, "python3.13"),
+    ],
+)
+def test_a_bootstrap(tmp_path: Path, others: list[str], mode: int, runtime: str) -> None:
+    """A package with a program of that name is a custom runtime's, which needs no installation."""
+    package = write(tmp_path, "bootstrap", *others)
+    (tmp_path / "bootstrap").chmod(mode)
+    assert runtime == choose_runtime(package, None, INSTALLED)
+
+
 def test_requested(tmp_path: Path) -> None:
     """A requested one is taken as it is, installed or not: the store judges it."""
     assert choose_runtime(write(tmp_path, "app.py"), "java21", ()) == "java21"
@@ -85,17 +101,10 @@ def test_requested(tmp_path: Path) -> None:
             f"plimsoll runtimes add python{sys.version_info[0]}.{sys.version_info[1]}",
         ),
         (
-            "bootstrap",
-            "",
-            INSTALLED,
-            "custom runtimes (bootstrap, provided.al2023) are not supported yet",
-            None,
-        ),
-        (
             "readme.md",
             "",
             INSTALLED,
-            "given has neither JavaScript nor Python at its top: which runtime is it for?",
+            "given has neither JavaScript nor Python nor a bootstrap at its top: which runtime is it for?",
             "name it: --runtime nodejs20.x",
         ),
     ],
@@ -143,6 +152,6 @@ def test_code_one_folder_down(tmp_path: Path) -> None:
     with pytest.raises(CallerError) as caught:
         choose_runtime(Package(tmp_path, "f", None, tmp_path), None, INSTALLED)
     assert (caught.value.message, caught.value.mend) == (
-        f"{tmp_path} has neither JavaScript nor Python at its top: which runtime is it for?",
+        f"{tmp_path} has neither JavaScript nor Python nor a bootstrap at its top: which runtime is it for?",
         f"the code lies in my-code/: give {tmp_path}/my-code as PATH",
     )

@@ -16,6 +16,7 @@ from plimsoll.environment.ends import (
     outcome_of_answer,
     outcome_of_fault,
 )
+from plimsoll.environment.entrypoint import Entrypoint
 from plimsoll.errors import ExitFault, ResponseTooLargeFault, TimeoutFault
 from plimsoll.model import Outcome
 from plimsoll.runtime_api import Answer
@@ -119,18 +120,45 @@ def test_signal_names(number: int, name: str) -> None:
             'Runtime exited with error: exit status 1"}',
         ),
         (
-            ProcessEnd(start_errno=2, start_step="exec"),
+            ProcessEnd(start_errno=13, start_step="exec"),
             False,
             '{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: <id> Error: '
-            'fork/exec failed at its exec: errno 2"}',
+            'fork/exec /var/task/bootstrap: permission denied"}',
+        ),
+        (
+            ProcessEnd(start_errno=8, start_step="exec"),
+            False,
+            '{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: <id> Error: '
+            'fork/exec /var/task/bootstrap: exec format error"}',
+        ),
+        (
+            ProcessEnd(start_errno=1, start_step="user"),
+            False,
+            '{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: <id> Error: '
+            'fork/exec failed at its user: errno 1"}',
         ),
     ],
-    ids=["exit-0", "exit-127", "out-of-memory", "killed", "child-out-of-memory", "no-start"],
+    ids=[
+        *("exit-0", "exit-127", "out-of-memory", "killed", "child-out-of-memory"),
+        *("no-right", "no-program", "no-start"),
+    ],
 )
 def test_fault_of_end(end: ProcessEnd, out_of_memory: bool, payload: str) -> None:
     """Out of memory is the runtime's own kill; a child's leaves the runtime's exit what it was."""
-    fault = fault_of_end(ID, end, out_of_memory=out_of_memory)
+    started = Entrypoint(("/var/task/bootstrap",))
+    fault = fault_of_end(ID, end, out_of_memory=out_of_memory, entrypoint=started)
     assert payload.replace("<id>", ID).encode() == fault.payload
+
+
+def test_no_bootstrap() -> None:
+    """Where nothing was found that could be started, all places that were looked in are named (facts sheet D5)."""
+    entrypoint = Entrypoint(("/var/task/bootstrap",), ("/var/task/bootstrap", "/opt/bootstrap"))
+    end = ProcessEnd(start_errno=2, start_step="exec")
+    fault = fault_of_end(ID, end, out_of_memory=False, entrypoint=entrypoint)
+    assert fault.error_type == "Runtime.InvalidEntrypoint"
+    assert fault.message == (
+        f"RequestId: {ID} Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+    )
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,11 @@ async def bench() -> AsyncIterator[Bench]:
 
 async def test_a_process_is_started_with_its_pipes(bench: Bench) -> None:
     """In /var/task, with the variables given; what it writes to its 1 and 2 are log events."""
-    assert bench.first.hear() == ("start", "1", ARGV, VARIABLES, "/var/task")
+    nothing = (
+        None,
+        (),
+    )  # neither a largest allocation nor pages to read ahead, in a box that was laid out without
+    assert bench.first.hear() == ("start", "1", ARGV, VARIABLES, "/var/task", nothing)
     stdout, stderr, _ = bench.first.fds
     os.write(stdout, b"out\n")
     os.write(stderr, b"err\n")

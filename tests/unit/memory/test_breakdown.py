@@ -57,15 +57,41 @@ def test_tmp_is_never_more_than_shmem() -> None:
     assert (split.tmp_bytes, split.shmem_bytes) == (30, 0)
 
 
-@given(SAMPLES, SIZES, SIZES, SIZES, SIZES)
+@pytest.mark.parametrize(
+    ("figure_bytes", "parts"),
+    [
+        (100, {"anon": 40, "tmp": 15, "shmem": 30, "file": 5, "kernel": 10}),
+        (107, {"anon": 47, "tmp": 15, "shmem": 30, "file": 5, "kernel": 10}),
+        (58, {"anon": 0, "tmp": 15, "shmem": 30, "file": 3, "kernel": 10}),
+        (50, {"anon": 0, "tmp": 15, "shmem": 30, "file": 0, "kernel": 5}),
+        (20, {"anon": 0, "tmp": 15, "shmem": 5, "file": 0, "kernel": 0}),
+        (14, {"anon": 0, "tmp": 14, "shmem": 0, "file": 0, "kernel": 0}),
+    ],
+)
+def test_a_tmp_on_disk_is_page_cache(figure_bytes: int, parts: dict[str, int]) -> None:
+    """What /tmp has in memory is then a part of the sample's files, and all shared memory is somebody else's."""
+    split = break_down(SAMPLE, figure_bytes=figure_bytes, tmp_bytes=15, tmp_is_cache=True)
+    assert {**parts, "platform": 0} == split.parts()
+
+
+def test_a_tmp_on_disk_is_never_more_than_the_page_cache() -> None:
+    """Its files and the charge were asked for a moment apart: the charge counts, and pages of others come on top."""
+    split = break_down(
+        SAMPLE, figure_bytes=100, tmp_bytes=50, tmp_is_cache=True, uncharged_file_bytes=7
+    )
+    assert (split.tmp_bytes, split.shmem_bytes, split.file_bytes) == (20, 30, 7)
+
+
+@given(SAMPLES, SIZES, SIZES, SIZES, SIZES, st.booleans())
 def test_parts_add_up_to_the_figure(
-    sample: CgroupMemory, figure: int, tmp: int, uncharged: int, platform: int
+    sample: CgroupMemory, figure: int, tmp: int, uncharged: int, platform: int, cache: bool
 ) -> None:
     """Whatever the sample says, the sum is the figure with its two additions, and no part is negative."""
     split = break_down(
         sample,
         figure_bytes=figure,
         tmp_bytes=tmp,
+        tmp_is_cache=cache,
         uncharged_file_bytes=uncharged,
         platform_bytes=platform,
     )
@@ -73,8 +99,9 @@ def test_parts_add_up_to_the_figure(
     assert min(split.parts().values()) >= 0
 
 
-@given(SAMPLES, SIZES)
-def test_tmp_gives_way_last(sample: CgroupMemory, figure: int) -> None:
+@given(SAMPLES, SIZES, st.booleans())
+def test_tmp_gives_way_last(sample: CgroupMemory, figure: int, cache: bool) -> None:
     """`/tmp` is known exactly: it shrinks only where the figure itself is smaller."""
-    split = break_down(sample, figure_bytes=figure, tmp_bytes=sample.shmem_bytes)
-    assert split.tmp_bytes == min(sample.shmem_bytes, figure)
+    tmp = sample.file_bytes if cache else sample.shmem_bytes
+    split = break_down(sample, figure_bytes=figure, tmp_bytes=tmp, tmp_is_cache=cache)
+    assert split.tmp_bytes == min(tmp, figure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from plimsoll.runtimes.catalog import NODE_CLIENTS, NOT_YET, SUPPORTED
+from plimsoll.runtimes.catalog import FROM_IMAGE, NODE_CLIENTS, SUPPORTED, language_of
 
 
 def test_identifiers_are_aws() -> None:
@@ -12,12 +12,18 @@ def test_identifiers_are_aws() -> None:
     form = re.compile(
         r"nodejs\d+\.x|python3\.\d+|java\d+(\.al2)?|dotnet\d+|ruby\d\.\d|provided\.al\w+"
     )
-    assert [name for name in (*SUPPORTED, *NOT_YET) if not form.fullmatch(name)] == []
+    assert [name for name in (*SUPPORTED, *FROM_IMAGE) if not form.fullmatch(name)] == []
 
 
 def test_nothing_is_both() -> None:
-    """What is supported is not also told to be missing."""
-    assert set(SUPPORTED) & set(NOT_YET) == set()
+    """What is supported is not also told to need AWS's own image."""
+    assert set(SUPPORTED) & set(FROM_IMAGE) == set()
+
+
+def test_language() -> None:
+    """By the identifier's letters, for every name that there is."""
+    found = {language_of(name) for name in (*SUPPORTED, *FROM_IMAGE)}
+    assert found == {"nodejs", "python", "provided", "java", "dotnet", "ruby"}
 
 
 def test_callbacks_end_with_24() -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plimsoll.runtimes import recipe as module
-from plimsoll.runtimes.catalog import NODE_CLIENTS, SUPPORTED
+from plimsoll.runtimes.catalog import NODE_CLIENTS, PYTHONS
 from plimsoll.runtimes.recipe import inside_files, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", [*NODE_CLIENTS, *PYTHONS])
 def test_form(name: str) -> None:
     """Sixteen hex digits, the same each time."""
     assert re.fullmatch("[0-9a-f]{16}", recipe(name))

@@ -102,3 +102,60 @@ def test_mapped_files(tmp_path: Path) -> None:
     (tmp_path / "lang/bin/gone").symlink_to("nowhere")
     expected = sorted(tmp_path / name for name in mapped)
     assert expected == list(Runtime(PYTHON.manifest, tmp_path).mapped_files())
+
+
+def test_manifest_keeps_to_what_there_is() -> None:
+    """What stands for nothing is not stored: an install of an older Plimsoll has the same text, and the same image."""
+    assert list(json.loads(NODE.manifest.to_json())) == [
+        *("name", "language", "version", "client", "recipe"),
+    ]
+
+
+CUSTOM = Runtime(Manifest("provided.al2023", "provided", "", "", ""), Path("/r"))
+IMAGE = Runtime(Manifest("java21", "java", "21", "", "", "root", "/i.tar"), Path("/r"))
+ROOT = Runtime(
+    Manifest("python3.12", "python", "3.12.9", "c 1", "0", "root", "/i.tar", "/usr/bin/python3.12"),
+    Path("/r"),
+)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "command", "shown", "version"),
+    [
+        (CUSTOM, ("/var/task/bootstrap",), (), "provided:al2023.plimsoll"),
+        (IMAGE, ("/var/runtime/bootstrap",), (), "java:21.plimsoll.v21"),
+        (
+            ROOT,
+            ("/usr/bin/python3.12", "/var/runtime/bootstrap.py"),
+            (("runtime", "/var/runtime"),),
+            "python:3.12.plimsoll.v3.12.9",
+        ),
+    ],
+)
+def test_other_origins(
+    runtime: Runtime, command: tuple[str, ...], shown: tuple[tuple[str, str], ...], version: str
+) -> None:
+    """The function's bootstrap, the image's own, and our client run by the image's program."""
+    found = (runtime.command(128, "h"), runtime.shown, runtime.runtime_version)
+    assert (command, shown, version) == found
+
+
+def test_environment_without_a_language() -> None:
+    """No AWS_EXECUTION_ENV and no /var/lang for a custom runtime; an image's own bootstrap sets the rest itself."""
+    assert CUSTOM.environment() == {
+        "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
+        "/var/task:/var/task/lib:/opt/lib",
+    }
+    assert IMAGE.environment() == {"AWS_EXECUTION_ENV": "AWS_Lambda_java21"}
+
+
+def test_mapped_files_of_a_root(tmp_path: Path) -> None:
+    """Program and the C library's own, each once; a link is followed inside of the root."""
+    inside = ["usr/bin/python3.12", "usr/lib/x86_64-linux-gnu/libc.so.6", "var/lang/lib/liba.so"]
+    for name in [*inside, "usr/lib/x86_64-linux-gnu/libother.so.1"]:
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).touch()
+    (tmp_path / "root/lib").symlink_to("/usr/lib")
+    expected = sorted(tmp_path / "root" / name for name in inside)
+    assert expected == list(Runtime(ROOT.manifest, tmp_path).mapped_files())

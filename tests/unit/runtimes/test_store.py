@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from plimsoll.errors import CallerError, HostCannot
-from plimsoll.runtimes import Offer, RuntimeStore, nodejs, python
+from plimsoll.runtimes import Offer, RuntimeStore, given, nodejs, python
+from plimsoll.runtimes.catalog import FROM_IMAGE, language_of
 from plimsoll.runtimes.recipe import recipe
 from plimsoll.runtimes.runtime import Manifest
 
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     Install = Callable[..., Path]
 
 NOBODY = 65534
-SUPPORTED = "nodejs20.x, nodejs22.x, nodejs24.x, python3.11, python3.12, python3.13, python3.14"
+SUPPORTED = (
+    "nodejs20.x, nodejs22.x, nodejs24.x, python3.11, python3.12, python3.13, python3.14, "
+    "provided.al2023, provided.al2"
+)
 
 
 @pytest.fixture
@@ -107,9 +112,8 @@ def test_get_what_is_not_installed(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("java21", "java21: Plimsoll does not run Java yet; "),
-        ("python3.10", "python3.10: Plimsoll does not run Python before 3.11 yet; "),
-        ("provided.al2023", "provided.al2023: Plimsoll does not run custom runtimes yet; "),
+        ("java21", "java21: Plimsoll cannot fetch Java; "),
+        ("python3.10", "python3.10: Plimsoll cannot fetch Python before 3.11; "),
         ("node20", "node20 is not a runtime of AWS Lambda that Plimsoll knows; "),
         ("../x", "../x is not a runtime of AWS Lambda that Plimsoll knows; "),
     ],
@@ -129,13 +133,73 @@ def test_unknown_names(
     }
     with pytest.raises(CallerError) as caught:
         asked[ask]()
-    expected: tuple[str, str | None] = (f"{message}supported: {SUPPORTED}", None)
+    said = f"{message}supported: {SUPPORTED}"
+    mend = None
+    if "fetch" in message:
+        mend = f"plimsoll runtimes add {name} --from IMAGE (AWS's own base image, as a tar or a folder)"
     if ask in {"get", "remove"}:
-        expected = (
-            f"{expected[0]}; this host has: python3.12, nodejs20.x",
-            "plimsoll runtimes add NAME installs a supported one",
-        )
-    assert expected == (caught.value.message, caught.value.mend)
+        said += "; this host has: python3.12, nodejs20.x"
+        mend = mend or "plimsoll runtimes add NAME installs a supported one"
+    assert (said, mend) == (caught.value.message, caught.value.mend)
+
+
+@pytest.mark.parametrize("name", ["provided.al2023", "provided.al2"])
+def test_custom_runtimes_are_built_in(store: RuntimeStore, tmp_path: Path, name: str) -> None:
+    """They are always there without an installation; adding one does nothing, and there is nothing to remove."""
+    runtime = store.get(name)
+    assert (runtime.is_built_in, runtime.shown, runtime.mapped_files()) == (True, (), ())
+    assert store.add(name, print) == runtime
+    assert (store.installed(), list(tmp_path.iterdir())) == ((), [])
+    with pytest.raises(CallerError) as caught:
+        store.remove(name)
+    assert caught.value.message == f"{name} is built in: there is nothing to remove"
+
+
+def given_nothing(
+    name: str, source: Path, making: Path, tools: Path, on_progress: Callable[[str], None]
+) -> Manifest:
+    """In the place of the install from a source: a root with a bootstrap of its own."""
+    (making / "root").mkdir()
+    origin: Literal["root"] = "root"
+    return Manifest(name, language_of(name), "1", "", "", origin, str(source))
+
+
+def test_add_from(
+    store: RuntimeStore, install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the user names takes the place of what is there; it may be for a name for which nothing can be fetched."""
+    monkeypatch.setattr(given, "install", given_nothing)
+    (install("nodejs20.x") / "old").touch()
+    for name in ("nodejs20.x", "java21"):
+        runtime = store.add_from(name, tmp_path / "image.tar", print)
+        assert (runtime.manifest.source, runtime.has_root) == (f"{tmp_path}/image.tar", True)
+        assert runtime == store.get(name)
+        assert sorted(path.name for path in runtime.folder.iterdir()) == ["manifest.json", "root"]
+    with pytest.raises(CallerError, match=r"^node20 is not a runtime of AWS Lambda"):
+        store.add_from("node20", tmp_path, print)
+
+
+def test_a_root_with_its_own_bootstrap_is_nobodys_to_make_anew(
+    store: RuntimeStore, install: Install
+) -> None:
+    """It stays valid whatever becomes of our clients; one that has our client does not."""
+    folder = install("python3.12")
+    own = Manifest("python3.12", "python", "3.12.1", "", "", "root", "/image.tar")
+    (folder / "manifest.json").write_text(own.to_json())
+    assert store.get("python3.12").manifest == own
+    old = replace(own, client="awslambdaric 1", recipe="0" * 16)
+    (folder / "manifest.json").write_text(old.to_json())
+    assert store.installed() == ()
+    with pytest.raises(CallerError) as caught:
+        store.get("python3.12")
+    assert (caught.value.message, caught.value.mend) == (
+        "the runtime python3.12 was made from /image.tar with another version of AWS's client; this host has: none",
+        "plimsoll runtimes add python3.12 --from /image.tar",
+    )
+    offers = {offer.name: offer for offer in store.catalog()}
+    assert offers["python3.12"].mend == caught.value.mend
+    store.remove("python3.12")
+    assert not folder.exists()
 
 
 def test_add(store: RuntimeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +228,7 @@ def test_add_makes_anew(
     (install("nodejs20.x", made_by="0" * 16) / "old").touch()
     monkeypatch.setattr(nodejs, "install", fetch_nothing)
     folder = store.add("nodejs20.x", lambda step: None).folder
-    assert {path.name for path in folder.iterdir()} == {"made", "manifest.json"}
+    assert {path.name for path in folder.iterdir()} == {"made", "manifest.json", "system"}
 
 
 @pytest.mark.parametrize("error", [HostCannot("no network"), KeyboardInterrupt()])
@@ -227,12 +291,15 @@ def test_catalog(
         python, "find_python", lambda series: tmp_path if series == "3.12" else None
     )
     offers = {offer.name: offer for offer in store.catalog()}
-    assert ", ".join(offers) == SUPPORTED
+    assert ", ".join(offers) == f"{SUPPORTED}, {', '.join(FROM_IMAGE)}"
     assert (offers["nodejs20.x"].state, offers["nodejs20.x"].version) == ("installed", "1.2.3")
     assert offers["nodejs20.x"].size_bytes >= 100_000
     expected = Offer("nodejs22.x", "available", mend="plimsoll runtimes add nodejs22.x")
     assert expected == offers["nodejs22.x"]
     assert offers["python3.12"].state == "available"
+    assert offers["provided.al2023"] == Offer("provided.al2023", "installed")
+    reason, mend = "AWS's own base image has Java", "plimsoll runtimes add java21 --from IMAGE"
+    assert offers["java21"] == Offer("java21", "missing", reason=reason, mend=mend)
     expected = Offer(
         *("python3.11", "missing"),
         reason="no Python 3.11 on this host",

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from plimsoll.errors import HostCannot
+from plimsoll.sandbox import probe as module
 from plimsoll.sandbox.cgroup_host import CgroupHost
 from plimsoll.sandbox.probe import (
     Finding,
     cgroups,
     core_pattern,
+    disks,
     kernel,
-    loop_devices,
     probe,
     rights,
     swap,
 )
+from plimsoll.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +34,7 @@ def test_this_host_is_probed_and_all_but_fine_can_be_mended() -> None:
     """Every finding names its topic and says something; a doubtful or broken one comes with a command."""
     found = probe()
     assert [finding.topic for finding in found[:3]] == ["rights", "kernel", "memory limit"]
-    assert {"namespaces", "swap", "loop devices", "core dumps"} < {f.topic for f in found}
+    assert {"namespaces", "swap", "core dumps"} < {f.topic for f in found}
     assert [f for f in found if not f.text or (f.grade == "fine") != (f.mend is None)] == []
 
 
@@ -152,13 +156,79 @@ def test_version_2_accounts_for_swap_by_itself() -> None:
     assert swap(SWAP, CgroupHost({}, "/sys/fs/cgroup")).grade == "fine"
 
 
+class Disk:
+    """A file that would be mounted, and how that goes."""
+
+    def __init__(self, path: Path, trial: Trial) -> None:
+        path.touch()
+        self.path = path
+        self.trial = trial
+        self.fd = -1
+
+    def make(self) -> int:
+        """As `disks` asks for one."""
+        self.fd = os.open(self.path, os.O_RDWR)
+        return self.fd
+
+    def try_disk(self, file: int) -> Trial:
+        """As `trial.try_disk`."""
+        assert file == self.fd
+        return self.trial
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody holds the file any more."""
+        return not os.path.exists(f"/proc/self/fd/{self.fd}")
+
+
 @pytest.mark.parametrize(
-    ("there", "grade", "mend"), [(True, "fine", None), (False, "doubtful", "modprobe loop")]
+    ("direct_io", "grade", "mend"),
+    [
+        (True, "fine", None),
+        (False, "doubtful", "set PLIMSOLL_HOME to a folder on ext4, xfs or btrfs"),
+    ],
 )
-def test_loop_devices_are_optional(there: bool, grade: str, mend: str | None) -> None:
-    """Without them nothing breaks yet."""
-    finding = loop_devices(there=there)
-    assert (finding.topic, finding.grade, finding.mend) == ("loop devices", grade, mend)
+def test_a_disk_that_can_be_mounted(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    direct_io: bool,
+    grade: str,
+    mend: str | None,
+) -> None:
+    """Figures are exact; a `/tmp` on disk is fine where it goes around the host's page cache."""
+    disk = Disk(tmp_path / "disk", Trial(None, direct_io))
+    monkeypatch.setattr(module, "try_disk", disk.try_disk)
+    accounting, on_disk = disks(disk.make)
+    assert accounting == Finding(
+        "accounting", "fine", "exact: each environment has a page cache of its own"
+    )
+    assert (on_disk.topic, on_disk.grade, on_disk.mend) == ("/tmp on disk", grade, mend)
+    assert disk.is_closed
+
+
+def test_a_disk_that_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What that costs, for figures and for /tmp, with the kernel's reason and what mends it; functions run all the same."""
+    disk = Disk(tmp_path / "disk", Trial("Operation not permitted", mend="run as root"))
+    monkeypatch.setattr(module, "try_disk", disk.try_disk)
+    why = "a loop mount is refused: Operation not permitted"
+    assert list(disks(disk.make)) == [
+        Finding("accounting", "doubtful", f"shared, and reports say so: {why}", "run as root"),
+        Finding("/tmp on disk", "doubtful", f"--tmp-backing disk is refused: {why}", "run as root"),
+    ]
+    assert disk.is_closed
+
+
+def test_a_disk_that_cannot_even_be_made() -> None:
+    """Whoever makes it says why not."""
+
+    def make() -> int:
+        raise HostCannot("this host has no mke2fs", mend="apt-get install e2fsprogs")
+
+    why, mend = "this host has no mke2fs", "apt-get install e2fsprogs"
+    assert list(disks(make)) == [
+        Finding("accounting", "doubtful", f"shared, and reports say so: {why}", mend),
+        Finding("/tmp on disk", "doubtful", f"--tmp-backing disk is refused: {why}", mend),
+    ]
 
 
 @pytest.mark.parametrize(
