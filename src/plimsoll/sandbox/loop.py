@@ -126,9 +126,12 @@ def _open_device(number: int, mode: int) -> tuple[str, int]:
     try:
         return path, os.open(path, mode | os.O_CLOEXEC)
     except FileNotFoundError:
-        pass
+        _make_node(path, number)
+    return path, os.open(path, mode | os.O_CLOEXEC)
+
+
+def _make_node(path: str, number: int) -> None:
     try:
         os.mknod(path, stat.S_IFBLK | 0o660, os.makedev(_MAJOR, number))
     except FileExistsError:
-        pass  # another box was faster
-    return path, os.open(path, mode | os.O_CLOEXEC)
+        return  # another box was faster

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from plimsoll.cli.invoke import _tell_progress, _tell_shared
+from plimsoll.cli.invoke import _tell_progress, _told_if_shared
 from plimsoll.errors import HostCannot
 
 
@@ -14,8 +18,10 @@ from plimsoll.errors import HostCannot
 def test_another_accounting_is_told(
     capsys: pytest.CaptureFixture[str], mend: str | None, said: str
 ) -> None:
-    """Why the figures are not those of the usual accounting, and what mends it where that is known."""
-    _tell_shared(HostCannot("this host has no loop devices", mend=mend))
+    """Why the figures are not the usual accounting's, and what mends it where that is known; after Ctrl-C too."""
+    fleet: Any = SimpleNamespace(not_exact=HostCannot("this host has no loop devices", mend=mend))
+    with suppress(KeyboardInterrupt), _told_if_shared(fleet):
+        raise KeyboardInterrupt
     told = capsys.readouterr()
     expected = "plimsoll: the accounting is `shared`, since this host has no loop devices\n"
     assert (told.out, told.err) == ("", expected + said)
