@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def touched(init_pid: int, places: Iterable[str]) -> Touched:
-    """The cached ranges of all regular files at and below some places inside the box of process 1 `init_pid`."""
+    """The cached ranges of all regular files at and below some places inside the box of process 1 `init_pid`.
+
+    The smallest first: the loader waits for the C library before it needs the rest of a large program.
+    """
     root = f"/proc/{init_pid}/root"
     found = []
     for place in places:
@@ -22,7 +25,7 @@ def touched(init_pid: int, places: Iterable[str]) -> Touched:
             ranges = cached_ranges(path)
             if ranges:
                 found.append((path.removeprefix(root), ranges))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda file: sum(length for _, length in file[1])))
 
 
 def _files(path: str) -> Iterator[str]:

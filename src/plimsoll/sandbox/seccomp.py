@@ -79,7 +79,7 @@ def refuse_large_allocations(limit_bytes: int) -> None:
         (_IF_EQUAL, "mmap", "", mmap),
         (_IF_EQUAL, "mremap", "", mremap),
         (_IF_EQUAL, "", "allow", brk),
-        *_if_greater(0, base, "high heap", "low heap"),
+        *_if_greater(0, base - 1, "high heap", "low heap"),
         "low heap",  # of a program that is loaded where it says
         *_if_greater(0, heap_bytes, "no heap", "allow"),
         "high heap",
