@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,26 +21,31 @@ if TYPE_CHECKING:
 
 _RUNS = 10
 _ENVIRONMENTS = 100
-_EXAMPLES = Path(__file__).parent.parent / "examples/hello"
+_EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 async def calibration(store: RuntimeStore, folder: Path) -> list[Result]:
     """Max Memory Used of hello-world, of every runtime that is installed, against what AWS reports."""
-    installed = {runtime.name for runtime in store.installed()}
+    known = {runtime.name: _EXAMPLES / "hello" for runtime in store.installed()}
+    if shutil.which("cc"):
+        known["provided.al2023"] = folder
+        source = _EXAMPLES / "hello-static/hello.c"
+        command = ["cc", "-static", "-O2", "-o", str(folder / "bootstrap"), str(source)]
+        subprocess.run(command, check=True)  # noqa: ASYNC221  nothing else is to run
     async with open_fleet(store, "exact") as fleet:
         return [
-            await _calibration(fleet, name, aws_mib)
+            await _calibration(fleet, name, known[name], aws_mib)
             for name, aws_mib in HELLO_WORLD_MIB.items()
-            if name in installed
+            if name in known
         ]
 
 
-async def _calibration(fleet: Fleet, name: str, aws_mib: float) -> Result:
+async def _calibration(fleet: Fleet, name: str, code: Path, aws_mib: float) -> Result:
     figures = []
     for run in range(_RUNS):
         if run >= _RUNS // 2:
             drop_caches()
-        function = _hello_world(name, run)
+        function = _hello_world(name, run, code)
         figures.append((await _report(fleet, function)).peak_bytes / 2**20)
         await fleet.recycle(function)
     spread = f"{_RUNS} runs, {min(figures):.1f} to {max(figures):.1f}"
@@ -68,9 +75,9 @@ async def density(store: RuntimeStore, folder: Path) -> list[Result]:
     return [Result(name, taken / 2**20, "MB", 0.10, "their figures", told / 2**20, about=True)]
 
 
-def _hello_world(runtime: str, number: int) -> Function:
+def _hello_world(runtime: str, number: int, code: Path = _EXAMPLES / "hello") -> Function:
     handler = "app.lambda_handler" if runtime.startswith("python") else "index.handler"
-    return Function(f"hello-{number}", runtime, handler, _EXAMPLES, timeout_s=30)
+    return Function(f"hello-{number}", runtime, handler, code, timeout_s=30)
 
 
 async def _report(fleet: Fleet, function: Function) -> Report:

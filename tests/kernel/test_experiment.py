@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plimsoll.diagnosis import judge
 from plimsoll.model import Function
-from tests.kernel.conftest import NODE, invoke, log_text, response
+from tests.kernel.conftest import NODE, invoke, log_text, response, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,10 @@ def experiment(**changed: int) -> Function:
 
 
 async def run_to_the_kill(fleet: Fleet) -> list[Report]:
+    return await undisturbed(lambda: _run_to_the_kill(fleet))
+
+
+async def _run_to_the_kill(fleet: Fleet) -> list[Report]:
     reports = []
     for _ in range(15):
         reports.append((await invoke(fleet, experiment())).report)
@@ -58,7 +62,7 @@ async def test_at_the_limit_the_page_cache_gives_way_before_anything_is_killed(
     for before, after in itertools.pairwise(full):
         assert after.status == "success"
         assert after.max_memory_used_mib in {127, 128}
-        assert after.at_end.tmp_bytes - before.at_end.tmp_bytes == 10 * MIB
+        assert abs(after.at_end.tmp_bytes - before.at_end.tmp_bytes - 10 * MIB) < MIB
         assert abs(after.at_end.anon_bytes - before.at_end.anon_bytes) < MIB
         assert before.at_end.file_bytes - after.at_end.file_bytes > 8 * MIB
 

@@ -81,7 +81,7 @@ async def test_known_amounts_are_told_within_one_mebibyte(
     """The part in question grows by what was taken, every other one by less than 1 MiB."""
     function = deploy(f"{HEAD}  {program}\n", memory_mib=256)
     (function.code_root / "data").write_bytes(b"x" * 20 * MIB)
-    grown, _ = await grown_mib(fleet, function, {"go": True})
+    grown, _, _ = await grown_mib(fleet, function, {"go": True})
     assert all(as_expected(grown, expected).values()), grown
 
 
@@ -96,7 +96,7 @@ async def test_files_are_told_as_tmp_on_both_backings(
 ) -> None:
     """What a file holds in memory is `tmp`, once and for as long as somebody can read it; a hole holds nothing."""
     function = deploy(f"{HEAD}  {program}\n", memory_mib=256, tmp_backing=backing)
-    grown, _ = await grown_mib(fleet, function, {"go": True})
+    grown, _, _ = await grown_mib(fleet, function, {"go": True})
     assert all(as_expected(grown, expected).values()), grown
 
 
@@ -116,7 +116,7 @@ async def test_ten_thousand_small_files(
     """4 KiB each, and in the `kernel` part an inode and a name; on a disk a block's head and its inode's place too."""
     program = "[open(f'/tmp/{i}', 'wb').write(b'x' * 4096) for i in range(10000)]"
     function = deploy(f"{HEAD}  {program}\n", memory_mib=256, tmp_backing=backing, timeout_s=20)
-    grown, completed = await grown_mib(fleet, function, {"go": True})
+    grown, _, completed = await grown_mib(fleet, function, {"go": True})
     kernel, file = slab_bytes("dentry"), 0
     if backing == "tmpfs":
         kernel += slab_bytes("shmem_inode_cache")
@@ -140,7 +140,7 @@ async def test_huge_pages_count_whole(fleet: Fleet, deploy: Callable[..., Functi
         "[m.__setitem__(first + (i << 21), 1) for i in range(8)];"
         "return [int(l.split()[1]) for l in open('/proc/self/smaps') if l.startswith('AnonHuge')]"
     )
-    grown, completed = await grown_mib(
+    grown, _, completed = await grown_mib(
         fleet, deploy(f"{HEAD}  {program}\n", memory_mib=256), {"go": True}
     )
     if sum(response(completed)) != 16 << 10:
@@ -158,7 +158,7 @@ async def test_anon_is_told_by_process(fleet: Fleet, deploy: Callable[..., Funct
         "    os.read(r, 1)\n"
     )
     function = deploy(f"{HEAD}  {program}\n", memory_mib=256)
-    grown, completed = await grown_mib(fleet, function, {"go": True})
+    grown, _, completed = await grown_mib(fleet, function, {"go": True})
     # a fork copies pages of the interpreter
     assert all(as_expected(grown, {"anon": 30}, anon=4).values()), grown
     twenty, ten, runtime = completed.report.processes
@@ -190,7 +190,7 @@ async def test_unread_data_of_unix_sockets_is_in_the_kernels_part(
     It does since Linux 4.8; in version 2 it tells of them apart since 5.18 only (`kernel` of memory.stat).
     """
     function = deploy(HEAD + SOCKETS.format(pair="socket.socketpair()"), memory_mib=256)
-    grown, completed = await grown_mib(fleet, function, {"go": True})
+    grown, _, completed = await grown_mib(fleet, function, {"go": True})
     expected = {"kernel": response(completed) / MIB}
     assert all(as_expected(grown, expected).values()), grown
 
@@ -205,7 +205,7 @@ async def test_unread_data_of_tcp_is_the_environments_where_the_kernel_says_so(
     pair = "socket.create_connection(listener.getsockname()), listener.accept()[0]"
     listen = "  listener = socket.create_server(('127.0.0.1', 0))"
     function = deploy(HEAD + listen + SOCKETS.format(pair=pair), memory_mib=256)
-    grown, completed = await grown_mib(fleet, function, {"go": True})
+    grown, _, completed = await grown_mib(fleet, function, {"go": True})
     sent = response(completed) / MIB
     kernel = grown.pop("kernel")
     assert all(as_expected(grown, {}).values()), grown
