@@ -236,13 +236,18 @@ def _no_disks(why: str, mend: str | None) -> Iterator[Finding]:
 
 
 def core_pattern(text: str) -> Finding:
-    """Where the kernel puts core dumps: a file where the process is, or a program on the host."""
+    """Where the kernel puts core dumps: as on AWS in `/tmp`, where the process is, or to a program on the host."""
     pattern = text.strip()
+    if pattern.startswith("/tmp/"):  # the box's own: it is looked up from the root of what crashed
+        return Finding("core dumps", "fine", f"core_pattern is {pattern}")
+    where = f"go to {pattern}, which is read-only in an environment"
     if pattern.startswith("|"):
-        return Finding(
-            "core dumps",
-            "doubtful",
-            f"the kernel pipes them to {pattern[1:].split()[0]} on the host; on AWS they fill /tmp",
-            "sysctl kernel.core_pattern=/tmp/core.%e.%p",
-        )
-    return Finding("core dumps", "fine", f"core_pattern is {pattern}")
+        where = f"are piped to {pattern[1:].split()[0]} on the host"
+    elif not pattern.startswith("/"):
+        where = f"go to the working directory as {pattern}, and /var/task is read-only"
+    return Finding(
+        "core dumps",
+        "doubtful",
+        f"they {where}; on AWS they fill /tmp",
+        "sysctl kernel.core_pattern=/tmp/core.%e.%p",
+    )

@@ -234,12 +234,21 @@ def test_a_disk_that_cannot_even_be_made() -> None:
 @pytest.mark.parametrize(
     ("pattern", "grade", "text"),
     [
-        ("core\n", "fine", "core_pattern is core"),
+        (
+            "core\n",
+            "doubtful",
+            "they go to the working directory as core, and /var/task is read-only; on AWS they fill /tmp",
+        ),
+        (
+            "/var/crash/%e\n",
+            "doubtful",
+            "they go to /var/crash/%e, which is read-only in an environment; on AWS they fill /tmp",
+        ),
         ("/tmp/core.%e.%p\n", "fine", "core_pattern is /tmp/core.%e.%p"),
         (
             "|/usr/lib/systemd/systemd-coredump %P %u %g %s\n",
             "doubtful",
-            "the kernel pipes them to /usr/lib/systemd/systemd-coredump on the host; on AWS they fill /tmp",
+            "they are piped to /usr/lib/systemd/systemd-coredump on the host; on AWS they fill /tmp",
         ),
     ],
 )
