@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plimsoll.memory import PLATFORM_BYTES
-from tests.kernel.conftest import invoke, limit_bytes, memory_groups, response
+from tests.kernel.charges import limit_bytes, memory_groups
+from tests.kernel.conftest import invoke, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable

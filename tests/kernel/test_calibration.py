@@ -13,7 +13,8 @@ import pytest
 from plimsoll.memory import HELLO_WORLD_MIB
 from plimsoll.memory.calibration import TOLERANCE
 from plimsoll.model import Function
-from tests.kernel.conftest import drop_host_caches, invoke, undisturbed
+from tests.kernel.charges import drop_host_caches, undisturbed
+from tests.kernel.conftest import invoke
 
 if TYPE_CHECKING:
     from plimsoll.fleet import Fleet

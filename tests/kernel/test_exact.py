@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kernel.conftest import (
-    drop_host_caches,
-    grown_mib,
-    invoke,
-    plimsoll,
-    response,
-)
+from tests.kernel.charges import drop_host_caches, grown_mib
+from tests.kernel.conftest import invoke, plimsoll, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable

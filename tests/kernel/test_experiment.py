@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from plimsoll.diagnosis import judge
 from plimsoll.model import Function
-from tests.kernel.conftest import NODE, invoke, log_text, response, undisturbed
+from tests.kernel.charges import undisturbed
+from tests.kernel.conftest import NODE, invoke, log_text, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable

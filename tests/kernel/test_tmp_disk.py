@@ -12,14 +12,8 @@ import pytest
 from plimsoll.fleet import fleet as fleet_module
 from plimsoll.images import open_blank
 from plimsoll.model import Function
-from tests.kernel.conftest import (
-    NODE,
-    grown_mib,
-    invoke,
-    log_text,
-    loop_devices,
-    response,
-)
+from tests.kernel.charges import grown_mib
+from tests.kernel.conftest import NODE, invoke, log_text, loop_devices, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

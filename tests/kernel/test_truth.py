@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plimsoll.sandbox.cgroup_host import this_host
-from tests.kernel.conftest import grown_mib, response
+from tests.kernel.charges import grown_mib
+from tests.kernel.conftest import response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
