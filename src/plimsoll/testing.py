@@ -43,6 +43,8 @@ class FakeCgroup:
         self._stock_bytes = 0
         self._highest_bytes = 0
         self._kills = 0
+        self.faults = 0
+        """Major faults so far."""
 
     def charge(self, *, stock_bytes: int | None = None, **parts: int) -> None:
         """From now on this is charged: fields of `CgroupMemory`; what is not named stays as it is.
@@ -99,6 +101,9 @@ class FakeCgroup:
 
     def oom_kills(self) -> int:
         return self._kills
+
+    def major_faults(self) -> int:
+        return self.faults
 
     def pids(self) -> list[int]:
         return list(self.processes)

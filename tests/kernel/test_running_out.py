@@ -184,3 +184,13 @@ async def test_a_full_disk_of_the_host_is_no_full_tmp(
                 await invoke(fleet, deploy(code, tmp_backing="disk", memory_mib=512))
     finally:
         syscalls.umount_lazily(str(disk))
+
+
+async def test_a_starved_environment_does_not_thrash_on(
+    fleet: Fleet, deploy: Callable[..., Function]
+) -> None:
+    """Growth by small steps is ended in each of ten environments long before its timeout."""
+    code = "kept = []\ndef handler(e, c):\n  while True: kept.append(object())\n"
+    function = deploy(code, timeout_s=8)
+    ends = [ended(await invoke(fleet, function)) for _ in range(10)]
+    assert ends == [("Runtime.OutOfMemory", KILLED)] * 10

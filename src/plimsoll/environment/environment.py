@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -78,7 +79,7 @@ class Environment:
         self._machine = Machine(ENVIRONMENT, _S.START)
         self._box = box
         self._cgroup = cgroup
-        self._meter = Meter(function, cgroup, housing.accounting)
+        self._meter = Meter(function, cgroup, housing.accounting, self._end_starvation)
         self._journal = Journal()
         self._invocations = 0
         self._init_ms: float | None = None
@@ -327,6 +328,13 @@ class Environment:
         self._entrypoint = choose_entrypoint(self.function, self._runtime)
         self._life = Life(self._box, self._entrypoint.argv, variables, self._journal.append)
         self._api.mailbox = self._life.mailbox
+
+    def _end_starvation(self) -> None:
+        """Kills what holds most, as the kernel would if it came to it (docs/decisions/0016)."""
+        for process in self._meter.look_at_processes()[:1]:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(process.pid, signal.SIGKILL)
+                self._meter.count_kill()
 
     def _admits(self, client: tuple[str, int], server: tuple[str, int]) -> bool:
         """Nobody but this environment's own processes may speak for it."""

@@ -49,13 +49,6 @@ def runtime_image(runtime: Runtime, images: ImageStore) -> Path:
     return images.of_runtime(runtime.image_key, runtime.folder)
 
 
-def first_image(function: Function, runtime: Runtime, images: ImageStore) -> Path:
-    """One of those that an environment will need, made if need be: blocks. Raises `HostCannot`."""
-    if runtime.is_built_in:
-        return images.of_code(function.code_root)
-    return runtime_image(runtime, images)
-
-
 def exact_housing(function: Function, runtime: Runtime, images: ImageStore) -> Housing:
     """An image each of the runtime, the code and the layers, made if need be: blocks. Raises `HostCannot`."""
     shown: list[tuple[str, tuple[tuple[str, str], ...]]] = []

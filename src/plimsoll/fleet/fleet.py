@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plimsoll.environment import Environment
-from plimsoll.environment.housing import exact_housing, first_image, shared_housing
+from plimsoll.environment.housing import exact_housing, shared_housing
 from plimsoll.errors import HostCannot
 from plimsoll.fleet.rehearsal import rehearsal_function, rehearse
 from plimsoll.images import ImageStore, open_blank
@@ -129,13 +129,13 @@ class Fleet:
         self._touched[runtime.name] = touched
 
     async def _try_exact(self, function: Function, runtime: Runtime) -> None:
-        """Makes an image that is needed and mounts it once. Where that fails the accounting is `shared` from here on.
+        """Makes the images that are needed and mounts one. Where that fails the accounting is `shared` from here on.
 
         Raises `HostCannot` where `exact` was asked for.
         """
         try:
-            image = await asyncio.to_thread(first_image, function, runtime, self._images)
-            await self._spawner.try_image(image)
+            housing = await asyncio.to_thread(exact_housing, function, runtime, self._images)
+            await self._spawner.try_image(housing.images[0][0])
         except HostCannot as error:
             cause = HostCannot(
                 f"this host cannot give an environment a page cache of its own: {error.message}",

@@ -78,6 +78,11 @@ class ImageStore:
 
     def of_code(self, tree: Path) -> Path:
         """The image of a folder of code or layers. Raises `HostCannot`, also where something in it cannot be read."""
+        if self.folder.resolve().is_relative_to(tree.resolve()):
+            raise HostCannot(
+                f"{self.folder} lies in {tree}, of which an image is to be made",
+                mend="set PLIMSOLL_HOME to a folder outside of it",
+            )
         with self._tell(f"making an image of {tree}"):
             try:
                 digest = tree_digest(tree)

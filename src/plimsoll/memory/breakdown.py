@@ -34,9 +34,14 @@ def break_down(
     `kernel`, `shmem` and `tmp`, the last two being known exactly.
     """
     anon, file, kernel = sample.anon_bytes, sample.file_bytes, sample.kernel_bytes
-    tmp = min(tmp_bytes, file if tmp_is_cache else sample.shmem_bytes)
-    shmem = sample.shmem_bytes - (0 if tmp_is_cache else tmp)
-    file -= tmp if tmp_is_cache else 0
+    shmem = sample.shmem_bytes
+    if tmp_is_cache:
+        tmp = min(tmp_bytes, file)
+        file -= tmp
+    else:
+        # the file system counts to the page; memory.stat lags by what the processors have not yet handed in
+        tmp = tmp_bytes
+        shmem = max(0, shmem - tmp)
     difference = figure_bytes - (anon + file + kernel + shmem + tmp)
     if difference >= 0:
         anon += difference

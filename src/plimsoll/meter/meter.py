@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from plimsoll.alarm import Alarm
 from plimsoll.memory import PLATFORM_BYTES, break_down
 from plimsoll.meter.processes import first_child, mapped_file_bytes, processes
+from plimsoll.meter.starvation import Starvation
 from plimsoll.meter.tmp import TmpMeter
 from plimsoll.model import TmpUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from plimsoll.memory import CgroupMemory
@@ -60,8 +62,17 @@ class Measurement(NamedTuple):
 class Meter:
     """One environment's meter, from its box's first process to its end."""
 
-    def __init__(self, function: Function, cgroup: Cgroup, accounting: Accounting) -> None:
+    def __init__(
+        self,
+        function: Function,
+        cgroup: Cgroup,
+        accounting: Accounting,
+        on_starved: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_starved` is called when the environment has no page cache left to run its programs from."""
         self._function = function
+        self._starvation = Starvation(cgroup.major_faults, on_starved)
+        self._other_kills = 0
         self._accounting = accounting
         self._cgroup = cgroup
         self._tmp: TmpMeter | None = None
@@ -86,7 +97,7 @@ class Meter:
         """New processes: the high-water mark restarts at what is in use now (`/tmp` after a reset)."""
         self._high_bytes, self._high, self._best, self._last = 0, None, None, None
         self._all_from_kernel = True
-        self._oom_kills = self._cgroup.oom_kills()
+        self._oom_kills = self._cgroup.oom_kills() + self._other_kills
         self._cgroup.start_window()
 
     def settle_accounting(self, init_pid: int | None) -> None:
@@ -110,7 +121,7 @@ class Meter:
         """An invocation begins."""
         self._count(self._cgroup.peak())
         self._best = None
-        self._oom_kills = self._cgroup.oom_kills()
+        self._oom_kills = self._cgroup.oom_kills() + self._other_kills
         self._cgroup.start_window()
         self._interval_s = _FIRST_SAMPLE_S
         self._sampler.set(_FIRST_SAMPLE_S)
@@ -146,9 +157,13 @@ class Meter:
 
     def was_out_of_memory(self) -> bool:
         """Whether the kernel killed a process of this cgroup for memory since the last time this said so."""
-        kills = self._cgroup.oom_kills()
+        kills = self._cgroup.oom_kills() + self._other_kills
         new, self._oom_kills = kills > self._oom_kills, kills
         return new
+
+    def count_kill(self) -> None:
+        """Somebody else than the kernel has killed a process here for memory (`on_starved`)."""
+        self._other_kills += 1
 
     def look_at_tmp(self) -> TmpUsage:
         """`/tmp` by file; walks only when its size changed since the last look."""
@@ -171,7 +186,8 @@ class Meter:
             self._tmp.close()
 
     def _on_alarm(self) -> None:
-        self._take()
+        sample = self._take().memory
+        self._starvation.look(sample, self._room_bytes, self._interval_s)
         self._interval_s = min(_SLOWEST_SAMPLE_S, self._interval_s * _SLOWING)
         self._sampler.set(self._interval_s)
 

@@ -88,7 +88,7 @@ class TmpMeter:
         else it is taken to be all, as far as the cache has grown by it, which is so until something is reclaimed.
         """
         if self._function.tmp_backing == "tmpfs":
-            return min(used_bytes, memory.shmem_bytes)
+            return used_bytes
         if exact:
             cached = sum(_cached_bytes(name, fd) for _, _, name, fd in self._walk())
             cached += sum(_cached_bytes(link) for _, _, _, _, link in self._deleted())

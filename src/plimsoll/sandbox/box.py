@@ -297,7 +297,7 @@ class Spawner:
         theirs.close()
         return box
 
-    async def try_image(self, image: Path) -> None:
+    async def try_image(self, image: str) -> None:
         """Mounts an image file where nobody sees it, and lets it go. Raises `HostCannot` where that is refused."""
         if self._dead is not None:
             raise self._dead
@@ -305,7 +305,7 @@ class Spawner:
         tried: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tries[number] = tried
         with suppress(ConnectionError):
-            self._socket.send(marshal.dumps(("try image", number, str(image))))
+            self._socket.send(marshal.dumps(("try image", number, image)))
         refused = await tried
         if refused:
             raise HostCannot(f"{image} cannot be mounted: {refused}", mend="plimsoll doctor")

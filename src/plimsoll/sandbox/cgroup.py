@@ -71,6 +71,10 @@ class Cgroup(Protocol):
         """How many processes the kernel has killed here for want of memory."""
         ...
 
+    def major_faults(self) -> int:
+        """How many pages have had to be read from a disk so far."""
+        ...
+
     def pids(self) -> list[int]:
         """The processes in it, as the host sees them."""
         ...

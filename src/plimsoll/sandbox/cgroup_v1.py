@@ -92,6 +92,9 @@ class CgroupV1:
     def oom_kills(self) -> int:
         return int(os.pread(self._oom, 128, 0).rpartition(b"oom_kill ")[2])
 
+    def major_faults(self) -> int:
+        return int(cgroup.read_text(self._stat).partition(b"\ntotal_pgmajfault ")[2].split()[0])
+
     def pids(self) -> list[int]:
         with open(f"{self._memory}/cgroup.procs", "rb") as file:
             return [int(pid) for pid in file.read().split()]

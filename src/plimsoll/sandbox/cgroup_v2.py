@@ -122,6 +122,9 @@ class CgroupV2:
     def oom_kills(self) -> int:
         return parse_flat(cgroup.read_text(self._events))[b"oom_kill"]
 
+    def major_faults(self) -> int:
+        return int(cgroup.read_text(self._stat).partition(b"\npgmajfault ")[2].split()[0])
+
     def pids(self) -> list[int]:
         with open(f"{self._folder}/cgroup.procs", "rb") as file:
             return [int(pid) for pid in file.read().split()]

@@ -10,7 +10,6 @@ import pytest
 
 from plimsoll.environment.housing import (
     exact_housing,
-    first_image,
     runtime_image,
     shared_housing,
 )
@@ -141,14 +140,6 @@ def test_a_bootstrap_of_the_functions_own() -> None:
     housing = exact_housing(FUNCTION, BUILT_IN, images)
     assert housing.images == (("/data/images/code-f.img", ((".", "/var/task"),)),)
     assert images.asked == ["/code/f"]
-
-
-def test_the_first_image(tmp_path: Path) -> None:
-    """The one that is tried on this host is one that will be needed: of the runtime, or of the code without one."""
-    python, images = runtime(tmp_path), FakeImages()
-    assert first_image(FUNCTION, python, images) == runtime_image(python, images)
-    assert first_image(FUNCTION, BUILT_IN, images) == Path("/data/images/code-f.img")
-    assert images.asked == [str(tmp_path), str(tmp_path), "/code/f"]
 
 
 def test_no_housing_has_a_disk_by_itself(tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ class Bench:
     built: list[FakeEnvironment] = field(default_factory=list)
     fleets: list[Fleet] = field(default_factory=list)
 
-    async def try_image(self, image: Path) -> None:
+    async def try_image(self, image: str) -> None:
         """As `Spawner.try_image`."""
-        self.tried.append(image)
+        self.tried.append(Path(image))
         if self.refusal is not None:
             raise self.refusal
 

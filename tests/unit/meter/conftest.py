@@ -60,7 +60,7 @@ class FakeTmp:
         self.exact.append(exact)
         if self._backing == "disk":
             return self.cached_bytes
-        return min(used_bytes, memory.shmem_bytes)
+        return used_bytes
 
     def look(self) -> TmpUsage:
         """A listing without files."""
@@ -83,8 +83,13 @@ class Bench:
     ) -> None:
         self.time = time
         self.cgroup = FakeCgroup(ROOM)
-        self.meter = Meter(function, self.cgroup, accounting)
+        self.starved = 0
+        """How often the group was told to be starved."""
+        self.meter = Meter(function, self.cgroup, accounting, self._on_starved)
         self.tmp = FakeTmp("", function, self.cgroup.pids)
+
+    def _on_starved(self) -> None:
+        self.starved += 1
 
     def begin(self, **charged: int) -> None:
         """New processes, and what init needed."""
