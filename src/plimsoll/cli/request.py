@@ -93,7 +93,7 @@ class Request:
         """Stages the code and chooses what was left open. Raises `CallerError`."""
         package = resolve(self.path, staging)
         installed = [runtime.name for runtime in store.installed()]
-        runtime = store.get(choose_runtime(package, self.runtime, installed))
+        runtime = store.get(choose_runtime(package, self.runtime, installed, self.handler))
         merged = merge_layers(self.layers, package.root, staging)
         return Function(
             name=package.name,

@@ -138,7 +138,7 @@ def _agreed(wanted: list[str], source: Path | None) -> bool:
     given = [] if source is None else ["--from", str(source)]
     if not os.isatty(0):
         raise CallerError(
-            "fetching runtimes needs a yes, and standard input is no terminal that could be asked",
+            "installing runtimes needs a yes, and standard input is no terminal that could be asked",
             mend=f"plimsoll runtimes add --yes {' '.join([*wanted, *given])}",
         )
     listed = ", ".join(wanted)

@@ -42,7 +42,7 @@ def resolve(path: Path, staging: Path) -> Package:
         status = path.stat()
     except OSError as error:
         raise CallerError(
-            f"{path}: {error.strerror}; PATH is a handler's file, a folder, or a zip"
+            f"{path}: {error.strerror}; PATH is a handler's file, a custom runtime's bootstrap, a folder, or a zip"
         ) from error
     name = _function_name(path)
     if stat.S_ISDIR(status.st_mode):
@@ -52,7 +52,7 @@ def resolve(path: Path, staging: Path) -> Package:
         return Package(path.resolve(), name, None, path)
     if not stat.S_ISREG(status.st_mode):  # a fifo would be waited for
         raise CallerError(
-            f"{path} is neither a file nor a folder; PATH is a handler's file, a folder, or a zip"
+            f"{path} is neither a file nor a folder; PATH is a handler's file, a custom runtime's bootstrap, a folder, or a zip"
         )
     if path.suffix == ".zip":
         root = staging / f"task-{name}"

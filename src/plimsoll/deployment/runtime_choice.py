@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from plimsoll.deployment.exports import looks_callback_style
 from plimsoll.deployment.handler import ENDINGS
-from plimsoll.deployment.package import BOOTSTRAP, one_folder_down
+from plimsoll.deployment.package import BOOTSTRAP, KINDS, one_folder_down
 from plimsoll.errors import CallerError
 
 if TYPE_CHECKING:
@@ -23,8 +23,12 @@ _NO_CALLBACKS_FROM = 24
 """Node 24's runtime client refuses handlers with a callback (facts sheet H5)."""
 
 
-def choose_runtime(package: Package, requested: str | None, installed: Sequence[str]) -> str:
+def choose_runtime(
+    package: Package, requested: str | None, installed: Sequence[str], handler: str | None = None
+) -> str:
     """AWS's identifier. A requested one is the store's to judge, but that it is not the named file's.
+
+    A handler that is named decides by its own file, where the folder has that.
 
     Raises `CallerError` where nothing installed suits.
     """
@@ -32,6 +36,9 @@ def choose_runtime(package: Package, requested: str | None, installed: Sequence[
         _refuse_other_language(package, requested)
         return requested
     files = [package.root / package.entry] if package.entry else sorted(package.root.iterdir())
+    module = (handler or "").rpartition(".")[0]
+    named = [package.root / f"{module}{ending}" for ending in KINDS if module]
+    files = [path for path in named if path.is_file()] or files
     files = [path for path in files if path.is_file()]  # a folder may be called chart.js
     endings = {path.suffix for path in files}
     if any(path.name == BOOTSTRAP and path.stat().st_mode & 0o111 for path in files):

@@ -17,7 +17,7 @@ _AT_LIMIT_BYTES = 1 << 20
 _CACHE_BYTES = 2 << 20
 _FAULTS_PER_S = 200
 """Major faults: a program that has its text in memory has none."""
-_LASTING_S = 0.3
+_LASTING_S = 1.0
 
 
 class Starvation:

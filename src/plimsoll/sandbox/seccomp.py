@@ -37,8 +37,6 @@ _MEMORY_CALLS: dict[str, tuple[int, int, int, int, int]] = {
     "x86_64": (0xC000003E, 9, 25, 12, 0x555555554000),
     "aarch64": (0xC00000B7, 222, 216, 214, 0xAAAAAAAAA000),
 }
-_PROGRAM_BYTES = 256 << 20
-"""What a program's own image may take before its heap begins; a larger one gets its heap by mmap."""
 
 
 def refuse_keyrings() -> None:
@@ -68,10 +66,10 @@ def refuse_large_allocations(limit_bytes: int) -> None:
     `__vm_enough_memory` in mm/util.c refuses "obvious overcommits", and does not count read-only, MAP_NORESERVE and
     shared file mappings). mmap and mremap get ENOMEM. For brk, to which the C library turns when mmap refuses, the
     answer is 0, below what was asked for: the call has no error number. It is told by the address, so the caller is
-    also made to give up the randomization of addresses (personality(2)): heaps then begin where programs end.
+    also made to give up the randomization of addresses (personality(2)): heaps then begin where programs end. A program
+    that is itself larger than the limit gets no heap by brk, and the C library takes mmap instead.
     """
     arch, mmap, mremap, brk, base = _MEMORY_CALLS[_MACHINE]
-    heap_bytes = limit_bytes + _PROGRAM_BYTES
     program: list[Step | str] = [
         (_LOAD, "", "", _ARCH),
         (_IF_EQUAL, "", "allow", arch),  # a 32-bit call cannot ask for so much
@@ -81,9 +79,9 @@ def refuse_large_allocations(limit_bytes: int) -> None:
         (_IF_EQUAL, "", "allow", brk),
         *_if_greater(0, base - 1, "high heap", "low heap"),
         "low heap",  # of a program that is loaded where it says
-        *_if_greater(0, heap_bytes, "no heap", "allow"),
+        *_if_greater(0, limit_bytes, "no heap", "allow"),
         "high heap",
-        *_if_greater(0, base + heap_bytes, "no heap", "allow"),
+        *_if_greater(0, base + limit_bytes, "no heap", "allow"),
         "no heap",
         (_RETURN, "", "", _ERRNO),
         "mmap",

@@ -42,7 +42,7 @@ def test_without_a_terminal_it_wants_the_yes_in_writing(
     result = CliRunner().invoke(runtimes, ["add", "nodejs20.x"], env=variables)
     assert isinstance(result.exception, CallerError)
     assert (result.exception.message, result.exception.mend) == (
-        "fetching runtimes needs a yes, and standard input is no terminal that could be asked",
+        "installing runtimes needs a yes, and standard input is no terminal that could be asked",
         "plimsoll runtimes add --yes nodejs20.x",
     )
 

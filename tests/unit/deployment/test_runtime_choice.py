@@ -155,3 +155,21 @@ def test_code_one_folder_down(tmp_path: Path) -> None:
         f"{tmp_path} has neither JavaScript nor Python nor a bootstrap at its top: which runtime is it for?",
         f"the code lies in my-code/: give {tmp_path}/my-code as PATH",
     )
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        ("app.lambda_handler", "python3.12"),
+        ("index.handler", "nodejs22.x"),
+        ("none.f", "nodejs22.x"),
+    ],
+)
+def test_a_named_handler_decides_by_its_own_file(
+    tmp_path: Path, handler: str, expected: str
+) -> None:
+    """A folder may hold both languages; where the file is missing, what is there decides as ever."""
+    (tmp_path / "app.py").write_text("def lambda_handler(e, c): ...\n")
+    (tmp_path / "index.mjs").write_text("export const handler = async () => null;\n")
+    package = Package(tmp_path, "f", None, tmp_path)
+    assert choose_runtime(package, None, ["python3.12", "nodejs22.x"], handler) == expected
