@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 KINDS = (".js", ".mjs", ".cjs", ".py")
 BOOTSTRAP = "bootstrap"
 """What a custom runtime is called (facts sheet D5)."""
+_WHAT_PATH_IS = "PATH is a handler's file, a custom runtime's bootstrap, a folder, or a zip"
 _SAY_NOTHING = {"index", "app", "main", "handler", "lambda_function", BOOTSTRAP}
 
 
@@ -41,9 +42,7 @@ def resolve(path: Path, staging: Path) -> Package:
     try:
         status = path.stat()
     except OSError as error:
-        raise CallerError(
-            f"{path}: {error.strerror}; PATH is a handler's file, a custom runtime's bootstrap, a folder, or a zip"
-        ) from error
+        raise CallerError(f"{path}: {error.strerror}; {_WHAT_PATH_IS}") from error
     name = _function_name(path)
     if stat.S_ISDIR(status.st_mode):
         if not any(path.iterdir()):
@@ -51,9 +50,7 @@ def resolve(path: Path, staging: Path) -> Package:
         _refuse_unreadable(path)
         return Package(path.resolve(), name, None, path)
     if not stat.S_ISREG(status.st_mode):  # a fifo would be waited for
-        raise CallerError(
-            f"{path} is neither a file nor a folder; PATH is a handler's file, a custom runtime's bootstrap, a folder, or a zip"
-        )
+        raise CallerError(f"{path} is neither a file nor a folder; {_WHAT_PATH_IS}")
     if path.suffix == ".zip":
         root = staging / f"task-{name}"
         extract(path, root)

@@ -89,7 +89,7 @@ def test_function_name(tmp_path: Path, name: str, function: str) -> None:
 def test_missing(tmp_path: Path) -> None:
     """A path that is not there is told with what a path may be."""
     assert refusal(tmp_path / "no.js") == (
-        f"{tmp_path}/no.js: No such file or directory; PATH is a handler's file, a folder, or a zip",
+        f"{tmp_path}/no.js: No such file or directory; PATH is a handler's file, a custom runtime's bootstrap, a folder, or a zip",
         None,
     )
 
@@ -109,7 +109,7 @@ def test_special_files(
     monkeypatch.chdir(tmp_path)  # a socket's name is at most 107 bytes
     make(Path(name))
     assert refusal(Path(name)) == (
-        f"{name} is neither a file nor a folder; PATH is a handler's file, a folder, or a zip",
+        f"{name} is neither a file nor a folder; PATH is a handler's file, a custom runtime's bootstrap, a folder, or a zip",
         None,
     )
 
