@@ -45,11 +45,13 @@ def make_image(tree: Path, image: Path) -> None:
             with open(image, "xb") as file:
                 file.truncate(int(blocks * factor) * BLOCK_BYTES)
             _run(
-                *("mke2fs", *_COMMON, "-m", "0", "-E", _LAZY, "-d", str(tree)),
-                *("-O", "^has_journal,^resize_inode", "-N", str(int(inodes * factor)), str(image)),
+                *("mke2fs", *_COMMON, "-m", "0", "-E", _LAZY, "-d", str(tree.absolute())),
+                *("-O", "^has_journal,^resize_inode", "-N", str(int(inodes * factor)), image.name),
+                cwd=image.parent,  # by name alone: e2fsprogs take what follows a ? for an option
             )
             if not (tree / _MADE_BY_MKE2FS).exists():
-                _run("debugfs", "-w", "-R", f"rmdir {_MADE_BY_MKE2FS}", str(image))
+                rmdir = f"rmdir {_MADE_BY_MKE2FS}"
+                _run("debugfs", "-w", "-R", rmdir, image.name, cwd=image.parent)
         except HostCannot as error:
             image.unlink(missing_ok=True)
             if factor == _FITS[-1] or "allocate" not in error.message:
@@ -124,7 +126,8 @@ def _estimate(tree: Path) -> tuple[int, int]:
     blocks = inodes = 0
     for folder, folders, names in os.walk(tree):
         inodes += len(folders) + len(names)
-        blocks += 1 + (len(folders) + len(names)) // 32
+        entries = sum(12 + len(os.fsencode(name)) for name in (*folders, *names))
+        blocks += 1 + entries * 3 // 2 // BLOCK_BYTES  # blocks of names are half to quite full
         for name in names:
             blocks += -(-os.lstat(os.path.join(folder, name)).st_size // BLOCK_BYTES)
     inodes += inodes // 20 + 64
@@ -132,7 +135,9 @@ def _estimate(tree: Path) -> tuple[int, int]:
     return blocks, inodes
 
 
-def _run(program: str, *arguments: str, keep: tuple[int, ...] = ()) -> None:
+def _run(
+    program: str, *arguments: str, keep: tuple[int, ...] = (), cwd: Path | None = None
+) -> None:
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_PATH}")
     if found is None:
         raise HostCannot(
@@ -143,6 +148,8 @@ def _run(program: str, *arguments: str, keep: tuple[int, ...] = ()) -> None:
         [found, *arguments],
         capture_output=True,
         text=True,
+        errors="backslashreplace",  # they name files, and names may be any bytes
+        cwd=cwd,
         env={"LC_ALL": "C"},
         pass_fds=keep,
         check=False,

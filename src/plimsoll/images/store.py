@@ -18,7 +18,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from plimsoll.errors import HostCannot
+from plimsoll.errors import CallerError, HostCannot
 from plimsoll.images import ext4
 from plimsoll.images.digest import tree_digest
 
@@ -32,6 +32,10 @@ KEPT_S = 7 * 86400
 KEPT_BYTES = 2 << 30
 """Images of code that nobody has used for so long, or that are over so much in all, go when another one is made."""
 _CODE, _RUNTIME = "code", "runtime"
+_ATTEMPTS = 3
+_MAKING = ".*.making"
+_LEFT_OVER = (_MAKING, ".*.json.*", ".*.touched.*", ".tmp-*")
+"""What somebody who was killed may leave; the lock is held when it is swept."""
 _LONG_S = 1.0
 """What takes longer is told while it lasts."""
 
@@ -66,6 +70,10 @@ class Pruned:
     freed_bytes: int
 
 
+class _ChangedMeanwhileError(Exception):
+    """What was packed is not what the digest was taken of."""
+
+
 class ImageStore:
     """The images under a data folder. Its methods block: for a thread, where others wait."""
 
@@ -77,18 +85,24 @@ class ImageStore:
         self._on_progress = on_progress
 
     def of_code(self, tree: Path) -> Path:
-        """The image of a folder of code or layers. Raises `HostCannot`, also where something in it cannot be read."""
+        """The image of a folder of code or layers.
+
+        Raises `HostCannot`, also where something in it cannot be read; `CallerError` where it does not stand still.
+        """
         if self.folder.resolve().is_relative_to(tree.resolve()):
             raise HostCannot(
                 f"{self.folder} lies in {tree}, of which an image is to be made",
                 mend="set PLIMSOLL_HOME to a folder outside of it",
             )
         with self._tell(f"making an image of {tree}"):
-            try:
-                digest = tree_digest(tree)
-            except OSError as error:
-                raise HostCannot(f"{tree} cannot be read: {error}") from error
-            return self._get(_CODE, digest, lambda image: ext4.make_image(tree, image))
+            for _ in range(_ATTEMPTS):
+                digest = _digest(tree)
+                with contextlib.suppress(_ChangedMeanwhileError):
+                    return self._get(_CODE, digest, lambda image, d=digest: _pack(tree, image, d))  # type: ignore[misc]
+        raise CallerError(
+            f"{tree} is being changed while an image is made of it",
+            mend="run it again when whatever writes there is done",
+        )
 
     def of_runtime(self, key: str, folder: Path) -> Path:
         """The image of an installed runtime, whose content `key` stands for. Raises `HostCannot`."""
@@ -115,7 +129,7 @@ class ImageStore:
         try:
             found = json.loads(_touched_path(self.folder / _name(_RUNTIME, key)).read_text())
             return tuple(
-                (path, tuple((offset, length) for offset, length in ranges))
+                (str(path), tuple((int(offset), int(length)) for offset, length in ranges))
                 for path, ranges in found
             )
         except (OSError, ValueError, TypeError):
@@ -136,11 +150,10 @@ class ImageStore:
                 if image.name not in keep:
                     pruned.append(Pruned(image.name, image.stat().st_blocks * 512))
                     _remove(image)
-            for left_over in self.folder.glob(
-                ".*.making"
-            ):  # its maker was killed: we hold the lock
-                pruned.append(Pruned(left_over.name, left_over.stat().st_blocks * 512))
-                left_over.unlink()
+            for place in _LEFT_OVER:
+                for left_over in self.folder.glob(place):
+                    pruned.append(Pruned(left_over.name, left_over.stat().st_blocks * 512))
+                    left_over.unlink(missing_ok=True)
         return pruned
 
     @contextlib.contextmanager
@@ -168,7 +181,10 @@ class ImageStore:
         making = self.folder / f".{image.name}.making"
         try:
             _remove(image)
-            making.unlink(missing_ok=True)
+            for left_over in self.folder.glob(
+                _MAKING
+            ):  # their makers were killed: we hold the lock
+                left_over.unlink()
             make(making)
             sha256 = _sha256(making)
             _flush(
@@ -208,6 +224,20 @@ class ImageStore:
             yield
         finally:
             os.close(lock)
+
+
+def _digest(tree: Path) -> str:
+    try:
+        return tree_digest(tree)
+    except OSError as error:
+        raise HostCannot(f"{tree} cannot be read: {error}") from error
+
+
+def _pack(tree: Path, image: Path, digest: str) -> None:
+    """An image is named after what it holds: looked at again when it holds it."""
+    ext4.make_image(tree, image)
+    if _digest(tree) != digest:
+        raise _ChangedMeanwhileError
 
 
 def _name(kind: str, key: str) -> str:

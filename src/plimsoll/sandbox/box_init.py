@@ -304,8 +304,8 @@ def _read_ahead(files: Sequence[tuple[str, Sequence[tuple[int, int]]]]) -> None:
     for path, ranges in files:
         try:
             file = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            continue  # then nobody will touch it
+        except OSError:
+            continue  # nobody needs it: what is touched comes then
         for offset, length in ranges:
             os.posix_fadvise(file, offset, length, os.POSIX_FADV_WILLNEED)
         os.close(file)

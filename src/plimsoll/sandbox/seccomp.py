@@ -21,22 +21,27 @@ if TYPE_CHECKING:
 # include/uapi/linux/bpf_common.h; what a filter returns: include/uapi/linux/seccomp.h
 _LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
 _IF_EQUAL, _IF_GREATER, _IF_NOT_LESS, _IF_ANY_BIT = 0x15, 0x25, 0x35, 0x45
+_SHIFT_LEFT, _SHIFT_RIGHT, _OR_X, _LESS_X, _TO_X = 0x64, 0x74, 0x4C, 0x1C, 0x07
+_KEEP, _KEPT_TO_X, _IF_NOT_LESS_THAN_X = 0x02, 0x61, 0x3D
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _EPERM, _ENOMEM = 1, 12
 _NUMBER, _ARCH = 0, 4
 """Offsets in `struct seccomp_data`."""
-_PROT_WRITE, _MAP_PRIVATE, _MAP_ANONYMOUS, _MAP_NORESERVE = 0x2, 0x2, 0x20, 0x4000
+_PROT_WRITE, _MAP_TYPE, _MAP_PRIVATE, _MAP_ANONYMOUS, _MAP_NORESERVE = 0x2, 0xF, 0x2, 0x20, 0x4000
 _MACHINE = os.uname().machine
 _KEYRING_CALLS: dict[str, tuple[tuple[int, int, int], ...]] = {
     # AUDIT_ARCH_* (include/uapi/linux/audit.h), add_key to keyctl: of the 64-bit and of the 32-bit calls
     "x86_64": ((0xC000003E, 248, 250), (0x40000003, 286, 288)),
     "aarch64": ((0xC00000B7, 217, 219), (0x40000028, 309, 311)),
 }
-_MEMORY_CALLS: dict[str, tuple[int, int, int, int, int]] = {
-    # AUDIT_ARCH_*, mmap, mremap, brk; where the kernel loads position-independent programs (ELF_ET_DYN_BASE)
-    "x86_64": (0xC000003E, 9, 25, 12, 0x555555554000),
-    "aarch64": (0xC00000B7, 222, 216, 214, 0xAAAAAAAAA000),
+_MEMORY_CALLS: dict[str, tuple[int, int, int, int, int, int]] = {
+    # AUDIT_ARCH_*, mmap, mremap, brk, personality; where the kernel loads position-independent programs
+    # (ELF_ET_DYN_BASE)
+    "x86_64": (0xC000003E, 9, 25, 12, 135, 0x555555554000),
+    "aarch64": (0xC00000B7, 222, 216, 214, 92, 0xAAAAAAAAA000),
 }
+_ANY_PERSONA = 0xFFFFFFFF
+"""personality(2): a question, not a change."""
 
 
 def refuse_keyrings() -> None:
@@ -64,24 +69,30 @@ def refuse_large_allocations(limit_bytes: int) -> None:
 
     It is what the kernel itself says in a machine whose whole memory is smaller than that (vm.overcommit_memory 0:
     `__vm_enough_memory` in mm/util.c refuses "obvious overcommits", and does not count read-only, MAP_NORESERVE and
-    shared file mappings). mmap and mremap get ENOMEM. For brk, to which the C library turns when mmap refuses, the
-    answer is 0, below what was asked for: the call has no error number. It is told by the address, so the caller is
-    also made to give up the randomization of addresses (personality(2)): heaps then begin where programs end. A program
-    that is itself larger than the limit gets no heap by brk, and the C library takes mmap instead.
+    shared file mappings). mmap and mremap get ENOMEM; of mremap the growth counts, in whole MiB, whatever is mapped,
+    which a filter cannot see. For brk, to which the C library turns when mmap refuses, the answer is 0, below what was
+    asked for: the call has no error number. It is told by the address, so the caller is also made to give up the
+    randomization of addresses (personality(2)), for good: heaps then begin where programs end. A program that is itself
+    larger than the limit gets no heap by brk, and the C library takes mmap instead.
     """
-    arch, mmap, mremap, brk, base = _MEMORY_CALLS[_MACHINE]
+    arch, mmap, mremap, brk, personality, base = _MEMORY_CALLS[_MACHINE]
     program: list[Step | str] = [
         (_LOAD, "", "", _ARCH),
         (_IF_EQUAL, "", "allow", arch),  # a 32-bit call cannot ask for so much
         (_LOAD, "", "", _NUMBER),
         (_IF_EQUAL, "mmap", "", mmap),
         (_IF_EQUAL, "mremap", "", mremap),
+        (_IF_EQUAL, "persona", "", personality),
         (_IF_EQUAL, "", "allow", brk),
         *_if_greater(0, base - 1, "high heap", "low heap"),
         "low heap",  # of a program that is loaded where it says
         *_if_greater(0, limit_bytes, "no heap", "allow"),
         "high heap",
         *_if_greater(0, base + limit_bytes, "no heap", "allow"),
+        "persona",  # one that would randomize again is taken, and nothing happens
+        (_LOAD, "", "", _low_half(0)),
+        (_IF_EQUAL, "allow", "", _ANY_PERSONA),
+        (_IF_ANY_BIT, "allow", "no heap", syscalls.ADDR_NO_RANDOMIZE),
         "no heap",
         (_RETURN, "", "", _ERRNO),
         "mmap",
@@ -89,10 +100,19 @@ def refuse_large_allocations(limit_bytes: int) -> None:
         (_IF_ANY_BIT, "", "allow", _PROT_WRITE),
         (_LOAD, "", "", _low_half(3)),
         (_IF_ANY_BIT, "allow", "", _MAP_NORESERVE),
-        (_IF_ANY_BIT, "", "allow", _MAP_PRIVATE | _MAP_ANONYMOUS),
+        (_IF_ANY_BIT, "size", "", _MAP_ANONYMOUS),
+        (_AND, "", "", _MAP_TYPE),
+        (_IF_EQUAL, "", "allow", _MAP_PRIVATE),
+        "size",
         *_if_greater(1, limit_bytes, "refuse", "allow"),
         "mremap",
-        *_if_greater(2, limit_bytes, "refuse", "allow"),
+        *_mebibytes(1),
+        (_KEEP, "", "", 0),
+        *_mebibytes(2),
+        (_KEPT_TO_X, "", "", 0),
+        (_IF_NOT_LESS_THAN_X, "", "allow", 0),
+        (_LESS_X, "", "", 0),
+        (_IF_GREATER, "refuse", "allow", limit_bytes >> 20),
     ]
     syscalls.personality(syscalls.ADDR_NO_RANDOMIZE)
     syscalls.add_seccomp_filter(_assemble(program, _ERRNO | _ENOMEM))
@@ -107,6 +127,18 @@ def _if_greater(argument: int, limit: int, so: str, not_so: str) -> list[Step]:
         (_IF_EQUAL, "", not_so, high),
         (_LOAD, "", "", _low_half(argument)),
         (_IF_GREATER, so, not_so, low),
+    ]
+
+
+def _mebibytes(argument: int) -> list[Step]:
+    """A 64-bit size in MiB, which fits into the machine's 32 bits."""
+    return [
+        (_LOAD, "", "", _low_half(argument) + 4),
+        (_SHIFT_LEFT, "", "", 12),
+        (_TO_X, "", "", 0),
+        (_LOAD, "", "", _low_half(argument)),
+        (_SHIFT_RIGHT, "", "", 20),
+        (_OR_X, "", "", 0),
     ]
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plimsoll.errors import CallerError
+from plimsoll.images import ImageStore, ext4
 from plimsoll.images.digest import tree_digest
 
 if TYPE_CHECKING:
@@ -157,3 +159,66 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """Its digest is not that of an empty one."""
     with pytest.raises(FileNotFoundError, match="nowhere"):
         tree_digest(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageStore:
+    """The store of a new data folder."""
+    return ImageStore(tmp_path / "data")
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A package of one file."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/app.py").write_text("1")
+    return tmp_path / "code"
+
+
+def test_code_that_changes_while_it_is_packed_is_not_kept_under_a_wrong_name(
+    images: ImageStore, monkeypatch: pytest.MonkeyPatch, code: Path
+) -> None:
+    """Saved, run, saved again: the image is named after what it holds, and what was before is made anew later."""
+    versions = iter([b"B"])
+    file = code / "app.py"
+    file.write_bytes(b"A")
+    before = tree_digest(code)
+
+    def make(tree: Path, image: Path) -> None:
+        file.write_bytes(next(versions, file.read_bytes()))
+        image.write_bytes(file.read_bytes())
+
+    monkeypatch.setattr(ext4, "make_image", make)
+    image = images.of_code(code)
+    assert image.read_bytes() == b"B"
+    assert before[:32] not in image.name
+    assert [path.name for path in images.folder.glob("*.img")] == [image.name]
+
+
+def test_code_that_never_stands_still_is_refused(
+    images: ImageStore, monkeypatch: pytest.MonkeyPatch, code: Path
+) -> None:
+    """Three times, then it is said, and nothing is left."""
+    tries: list[Path] = []
+
+    def make(tree: Path, image: Path) -> None:
+        tries.append(image)
+        (tree / "log").write_text("x" * len(tries))
+        image.touch()
+
+    monkeypatch.setattr(ext4, "make_image", make)
+    with pytest.raises(CallerError, match="is being changed while an image is made of it"):
+        images.of_code(code)
+    assert (len(tries), [*images.folder.glob("*.img"), *images.folder.glob(".*.making")]) == (3, [])
+
+
+def test_what_a_killed_builder_left_is_swept_by_the_next(
+    images: ImageStore, monkeypatch: pytest.MonkeyPatch, code: Path
+) -> None:
+    """Whoever makes an image holds the lock: any other that is being made has a dead maker."""
+    images.folder.mkdir(parents=True, exist_ok=True)
+    left = images.folder / ".code-dead.img.making"
+    left.write_bytes(b"half")
+    monkeypatch.setattr(ext4, "make_image", lambda tree, image: image.touch())
+    images.of_code(code)
+    assert not left.exists()

@@ -173,7 +173,7 @@ def test_what_cannot_be_made_leaves_nothing(
     """Too small an image is tried three times, a full disk once; the refusal is passed on."""
     sizes: list[int] = []
 
-    def refuse(program: str, *arguments: str) -> None:
+    def refuse(program: str, *arguments: str, cwd: Path | None = None) -> None:
         sizes.append((tmp_path / "image").stat().st_size)
         raise HostCannot(message)
 

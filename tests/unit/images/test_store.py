@@ -169,7 +169,8 @@ def test_two_at_once_make_it_once(
     made: list[Path] = []
 
     def digest_together(tree: Path) -> str:
-        both.wait(timeout=30)  # neither has looked for the image before both are about to
+        if not made:
+            both.wait(timeout=30)  # neither has looked for the image before both are about to
         return tree_digest(tree)
 
     def make(tree: Path, image: Path) -> None:

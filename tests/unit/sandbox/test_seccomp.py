@@ -28,24 +28,37 @@ READ, READ_WRITE, PRIVATE, SHARED, ANONYMOUS, NORESERVE = 1, 3, 2, 1, 0x20, 0x40
 def run(program: bytes, data: bytes) -> int:
     """What the kernel would answer: the steps that these filters use, and an error for every other."""
     steps = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
-    accumulator = place = 0
+    accumulator = index = place = 0
+    kept: dict[int, int] = {}
     while True:
         code, so, not_so, operand = steps[place]
         place += 1
+        if code == 0x06:
+            return int(operand)
         if code == 0x20:
             (accumulator,) = struct.unpack_from("=I", data, operand)
-        elif code == 0x54:
-            accumulator &= operand
-        elif code == 0x06:
-            return int(operand)
-        else:
+        elif code == 0x02:
+            kept[operand] = accumulator
+        elif code in {0x07, 0x61}:
+            index = accumulator if code == 0x07 else kept[operand]
+        elif code in {0x15, 0x25, 0x35, 0x45, 0x3D}:
             tests = {
                 0x15: accumulator == operand,
                 0x25: accumulator > operand,
                 0x35: accumulator >= operand,
                 0x45: bool(accumulator & operand),
+                0x3D: accumulator >= index,
             }
             place += so if tests[code] else not_so
+        else:
+            results = {
+                0x54: accumulator & operand,
+                0x64: accumulator << operand,
+                0x74: accumulator >> operand,
+                0x4C: accumulator | index,
+                0x1C: accumulator - index,
+            }
+            accumulator = results[code] & 0xFFFFFFFF
 
 
 @pytest.fixture(params=sorted(ARCHES))
@@ -92,9 +105,37 @@ def answer(machine: str, added: list[bytes]) -> Callable[..., int]:
 def test_mappings_are_told_by_size(
     machine: str, answer: Callable[..., int], size: int, expected: int
 ) -> None:
-    """Both halves of 64 bits count, in a mapping and in one that grows."""
+    """Both halves of 64 bits count."""
     assert answer(MMAP[machine], 0, size, READ_WRITE, PRIVATE | ANONYMOUS) == expected
-    assert answer(MREMAP[machine], 1 << 40, 4096, size) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (MIB, LIMIT + MIB, ALLOW),
+        (MIB, LIMIT + 2 * MIB, ENOMEM),
+        (4096, 1 << 50, ENOMEM),
+        (LIMIT, LIMIT + 4 * GIB, ALLOW),
+        (1 << 45, 1 << 44, ALLOW),
+        (1 << 44, (1 << 44) + LIMIT + MIB, ENOMEM),
+    ],
+)
+def test_of_a_mapping_that_is_changed_the_growth_counts(
+    machine: str, answer: Callable[..., int], old: int, new: int, expected: int
+) -> None:
+    """As the kernel accounts it: what is there already is there, and shrinking asks for nothing."""
+    assert answer(MREMAP[machine], 1 << 40, old, new) == expected
+
+
+@pytest.mark.parametrize(
+    ("persona", "expected"),
+    [(0, ZERO), (0x0008, ZERO), (0x0040000, ALLOW), (0x0040008, ALLOW), (0xFFFFFFFF, ALLOW)],
+)
+def test_addresses_are_not_randomized_again(
+    machine: str, answer: Callable[..., int], persona: int, expected: int
+) -> None:
+    """Success without effect: a heap at a random place would be refused whole."""
+    assert answer({"x86_64": 135, "aarch64": 92}[machine], persona) == expected
 
 
 @pytest.mark.parametrize(
@@ -104,6 +145,7 @@ def test_mappings_are_told_by_size(
         (READ_WRITE, PRIVATE, ENOMEM),
         (READ_WRITE, SHARED | ANONYMOUS, ENOMEM),
         (READ_WRITE, SHARED, ALLOW),
+        (READ_WRITE, SHARED | PRIVATE, ALLOW),
         (READ, PRIVATE | ANONYMOUS, ALLOW),
         (0, PRIVATE | ANONYMOUS, ALLOW),
         (READ_WRITE, PRIVATE | ANONYMOUS | NORESERVE, ALLOW),
@@ -112,7 +154,7 @@ def test_mappings_are_told_by_size(
 def test_what_a_kernel_does_not_account_is_granted(
     machine: str, answer: Callable[..., int], protection: int, flags: int, expected: int
 ) -> None:
-    """Reservations, read-only mappings and shared files cost no memory of their own."""
+    """Reservations, read-only mappings and shared files (MAP_SHARED_VALIDATE too) cost no memory of their own."""
     assert answer(MMAP[machine], 0, 1 << 40, protection, flags) == expected
 
 
