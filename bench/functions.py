@@ -34,8 +34,8 @@ _GROWER = """
 import mmap, os, time
 
 def handler(event, context):
-    memory = mmap.mmap(-1, 1 << 30)
-    for mib in range(1 << 10):
+    memory = mmap.mmap(-1, 300 << 20)
+    for mib in range(300):
         memory[mib << 20 : (mib + 1) << 20] = b"x" * (1 << 20)
         os.write(1, b"%d\\n" % time.monotonic_ns())
 """
