@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plimsoll.meter.processes import seen_from_outside
 from plimsoll.sandbox.cgroup_host import this_host
 from plimsoll.sandbox.run_folder import RUN_ROOT, sweep
 from tests.kernel.conftest import PYTHON, leftovers, loop_devices
@@ -38,7 +39,7 @@ def is_sleeping(of: asyncio.subprocess.Process) -> bool:
     assert of.returncode is None
     for pid in boxed_processes(of):
         with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/root/tmp/sleeping").exists():
+            if Path(seen_from_outside(pid, "/tmp/sleeping")).exists():
                 return True
     return False
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 RANKS = (
     ("errors", "clock", "alarm", "event_loop", "model"),
-    ("__init__", "settings", "lifecycle", "memory", "records"),
+    ("__init__", "settings", "file_lock", "lifecycle", "memory", "records"),
     ("sandbox", "store", "aws", "runtimes", "images"),
     ("meter", "runtime_api", "deployment"),
     ("environment",),

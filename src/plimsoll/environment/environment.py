@@ -88,6 +88,7 @@ class Environment:
         self._tmp_folder = housing.tmp_folder
         self._api = RuntimeApi(None if function.network == "none" else self._admits)
         self._life: Life | None = None
+        self._entrypoint = choose_entrypoint(function, runtime)
         self._address = ""
 
     @classmethod
@@ -325,7 +326,6 @@ class Environment:
             runtime_api=self._address,
             log_stream=self.log_stream,
         )
-        self._entrypoint = choose_entrypoint(self.function, self._runtime)
         self._life = Life(self._box, self._entrypoint.argv, variables, self._journal.append)
         self._api.mailbox = self._life.mailbox
 

@@ -57,7 +57,10 @@ class Fleet:
         self._accounting = accounting
         self._pages = HeldPages()
         self._loaded: dict[str, Runtime] = {}
+        self._held: set[str] = set()
+        """Runtimes whose program text is in `_pages`."""
         self._touched: dict[str, Touched] = {}
+        """What the runtimes touch whose images have been mounted."""
         self._warm: dict[str, Environment] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -93,46 +96,41 @@ class Fleet:
         if warm is not None and (warm.function is function or warm.function == function):
             return warm
         self._retire(function)
-        housing = await self._house(function, await self._runtime(function))
-        warm = Environment.build(function, self._loaded[function.runtime], self._stock, housing)
+        runtime = await self._runtime(function.runtime)
+        housing = await self._house(function, runtime)
+        warm = Environment.build(function, runtime, self._stock, housing)
         self._warm[function.arn] = warm
         return warm
 
-    async def _runtime(self, function: Function) -> Runtime:
-        """The function's runtime, read from disk once; it also settles the accounting, if that is still open."""
-        name = function.runtime
-        runtime = self._loaded.get(name)
-        if runtime is None:
-            runtime = await asyncio.to_thread(self._runtimes.get, name)
-            if self._accounting != "shared":
-                await self._try_exact(function, runtime)
-            if self._accounting == "shared":
+    async def _runtime(self, name: str) -> Runtime:
+        """An installed or built-in runtime, read from disk once."""
+        if name not in self._loaded:
+            self._loaded[name] = await asyncio.to_thread(self._runtimes.get, name)
+        return self._loaded[name]
+
+    async def _house(self, function: Function, runtime: Runtime) -> Housing:
+        """What the environment's file systems come from; settles the accounting, if that is still open."""
+        housing = None
+        if self._accounting != "shared":
+            housing = await self._own_page_cache(function, runtime)
+        if housing is None:
+            if runtime.name not in self._held:
                 await asyncio.to_thread(self._pages.hold, runtime.mapped_files())
-            else:
-                await self._learn_touched(runtime)
-            self._loaded[name] = runtime
-        return runtime
+                self._held.add(runtime.name)
+            housing = shared_housing(function, runtime)
+        if function.tmp_backing == "disk":
+            disk = await asyncio.to_thread(open_blank, self._images.folder, function.tmp_mib)
+            housing = replace(housing, tmp_disk=disk, tmp_folder=self._images.folder)
+        return housing
 
-    async def _learn_touched(self, runtime: Runtime) -> None:
-        """By a rehearsal, once for each image; without what it teaches environments only start more slowly."""
-        rehearsed = rehearsal_function(runtime)
-        if rehearsed is None:
-            return
-        touched = self._images.touched(runtime.image_key)
-        if touched is None:
-            housing = await self._house(rehearsed, runtime)
-            touched = await rehearse(rehearsed, runtime, self._stock, housing)
-            if touched is None:
-                return
-            with suppress(OSError):  # a store that may only be read: it is learned anew each time
-                self._images.keep_touched(runtime.image_key, touched)
-        self._touched[runtime.name] = touched
+    async def _own_page_cache(self, function: Function, runtime: Runtime) -> Housing | None:
+        """Images, one of which is mounted for a trial at a runtime's first use; None where the host cannot.
 
-    async def _try_exact(self, function: Function, runtime: Runtime) -> None:
-        """Makes the images that are needed and mounts one. Where that fails the accounting is `shared` from here on.
-
-        Raises `HostCannot` where `exact` was asked for.
+        From there on the accounting is `shared`. Raises `HostCannot` where `exact` was asked for, or had been given.
         """
+        if runtime.name in self._touched:
+            housing = await asyncio.to_thread(exact_housing, function, runtime, self._images)
+            return replace(housing, read_ahead=self._touched[runtime.name])
         try:
             housing = await asyncio.to_thread(exact_housing, function, runtime, self._images)
             await self._spawner.try_image(housing.images[0][0])
@@ -141,20 +139,26 @@ class Fleet:
                 f"this host cannot give an environment a page cache of its own: {error.message}",
                 mend=error.mend,
             )
-            if self._accounting == "exact" or self._loaded:
+            if self._accounting == "exact" or self._touched:
                 raise cause from error
             self._accounting, self.not_exact = "shared", cause
+            return None
+        self._touched[runtime.name] = await self._learn_touched(runtime)
+        return replace(housing, read_ahead=self._touched[runtime.name])
 
-    async def _house(self, function: Function, runtime: Runtime) -> Housing:
-        if self._accounting == "shared":
-            housing = shared_housing(function, runtime)
-        else:
-            housing = await asyncio.to_thread(exact_housing, function, runtime, self._images)
-            housing = replace(housing, read_ahead=self._touched.get(runtime.name, ()))
-        if function.tmp_backing == "disk":
-            disk = await asyncio.to_thread(open_blank, self._images.folder, function.tmp_mib)
-            housing = replace(housing, tmp_disk=disk, tmp_folder=self._images.folder)
-        return housing
+    async def _learn_touched(self, runtime: Runtime) -> Touched:
+        """By a rehearsal, once for each image; without what it teaches environments only start more slowly."""
+        rehearsed = rehearsal_function(runtime)
+        if rehearsed is None:
+            return ()
+        touched = self._images.touched(runtime.image_key)
+        if touched is None:
+            housing = await asyncio.to_thread(exact_housing, rehearsed, runtime, self._images)
+            touched = await rehearse(rehearsed, runtime, self._stock, housing)
+            with suppress(OSError):  # a store that may only be read: it is learned anew each time
+                if touched:
+                    self._images.keep_touched(runtime.image_key, touched)
+        return touched
 
     def _retire(self, function: Function) -> None:
         """Ends an environment off the invoke path: a full `/tmp` takes the kernel 66 ms to free."""
@@ -174,8 +178,7 @@ async def open_fleet(
     """A fleet on this host; everything that it made is gone when the context is left.
 
     `accounting`: None takes `exact` where this host can, else `shared`. `on_progress` is told, from any thread, what
-    takes more than a second. Raises `HostCannot` where this host cannot hold
-    a true environment.
+    takes more than a second. Raises `HostCannot` where this host cannot hold a true environment.
     """
     cgroups = this_host()
     with run_folder(cgroups.remove_run) as run:

@@ -35,10 +35,8 @@ def rehearsal_function(runtime: Runtime) -> Function | None:
     return Function("rehearsal", runtime.name, handler, code, timeout_s=30)
 
 
-async def rehearse(
-    function: Function, runtime: Runtime, stock: Stock, housing: Housing
-) -> Touched | None:
-    """What the runtime touched until it had answered once; None where it did not.
+async def rehearse(function: Function, runtime: Runtime, stock: Stock, housing: Housing) -> Touched:
+    """What the runtime touched until it had answered once; nothing where it did not.
 
     Raises `PlatformError` where there can be no environment at all.
     """
@@ -47,6 +45,6 @@ async def rehearse(
         completed = await environment.invoke(Invocation())
         if completed.report.status == "success":
             return environment.touched([place for _, place in runtime.shown])
-        return None
+        return ()
     finally:
         await environment.stop()

@@ -9,7 +9,6 @@ While those stand, the image is taken as it is; else it is read through, and mad
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from plimsoll.errors import CallerError, HostCannot
+from plimsoll.file_lock import locked
 from plimsoll.images import ext4
 from plimsoll.images.digest import tree_digest
 
@@ -120,7 +120,7 @@ class ImageStore:
         """Removes the image of a runtime, if it has one; gives the bytes freed. Raises `HostCannot`."""
         freed_bytes = self.runtime_bytes(key)
         if freed_bytes:
-            with self._lock():
+            with locked(self.folder):
                 _remove(self.folder / _name(_RUNTIME, key))
         return freed_bytes
 
@@ -145,7 +145,7 @@ class ImageStore:
             return []
         keep = {_name(_RUNTIME, key) for key in runtime_keys}
         pruned = []
-        with self._lock():
+        with locked(self.folder):
             for image in sorted(self.folder.glob("[a-z]*.img")):
                 if image.name not in keep:
                     pruned.append(Pruned(image.name, image.stat().st_blocks * 512))
@@ -169,7 +169,7 @@ class ImageStore:
     def _get(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         image = self.folder / _name(kind, key)
         if not _is_sound(image):
-            with self._lock():
+            with locked(self.folder):
                 if not _is_sound(image):
                     self._make(image, make)
                     self._forget_old()
@@ -181,15 +181,13 @@ class ImageStore:
         making = self.folder / f".{image.name}.making"
         try:
             _remove(image)
-            for left_over in self.folder.glob(
-                _MAKING
-            ):  # their makers were killed: we hold the lock
+            # we hold the lock, so their makers were killed
+            for left_over in self.folder.glob(_MAKING):
                 left_over.unlink()
             make(making)
             sha256 = _sha256(making)
-            _flush(
-                making
-            )  # or, after a power cut, a seal may stand over bytes that were never written
+            # or, after a power cut, a seal may stand over bytes that were never written
+            _flush(making)
             making.rename(image)
             _write_seal(image, sha256)
         except OSError as error:
@@ -209,21 +207,6 @@ class ImageStore:
             held_bytes += image.stat().st_blocks * 512
             if number and (_last_used(image) < limit or held_bytes > KEPT_BYTES):
                 _remove(image)
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-        except OSError as error:
-            raise HostCannot(
-                f"{self.folder} cannot be written: {error.strerror}", mend="set PLIMSOLL_HOME"
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
 
 def _digest(tree: Path) -> str:
@@ -271,9 +254,8 @@ def _is_sound(image: Path) -> bool:
         return True
     if status.st_size != seal.size_bytes or _sha256(image) != seal.sha256:
         return False
-    with contextlib.suppress(
-        OSError
-    ):  # moved, or restored from a backup; the folder may be read-only
+    # moved, or restored from a backup; the folder may be read-only
+    with contextlib.suppress(OSError):
         _write_seal(image, seal.sha256)
     return True
 

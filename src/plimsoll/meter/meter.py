@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from plimsoll.alarm import Alarm
 from plimsoll.memory import PLATFORM_BYTES, break_down
-from plimsoll.meter.processes import first_child, mapped_file_bytes, processes
+from plimsoll.meter.processes import (
+    first_child,
+    mapped_file_bytes,
+    processes,
+    seen_from_outside,
+)
 from plimsoll.meter.starvation import Starvation
 from plimsoll.meter.tmp import TmpMeter
 from plimsoll.model import TmpUsage
@@ -91,7 +96,7 @@ class Meter:
 
     def open_tmp(self, init_pid: int) -> None:
         """Keeps a descriptor on the box's `/tmp`, seen through its process 1."""
-        self._tmp = TmpMeter(f"/proc/{init_pid}/root/tmp", self._function, self._cgroup.pids)
+        self._tmp = TmpMeter(seen_from_outside(init_pid, "/tmp"), self._function, self._cgroup.pids)
 
     def begin_life(self) -> None:
         """New processes: the high-water mark restarts at what is in use now (`/tmp` after a reset)."""

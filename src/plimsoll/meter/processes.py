@@ -14,6 +14,11 @@ NAMED_MAX = 20
 """Processes that a report names. A command line is read out of the process's own memory, which can take its time."""
 
 
+def seen_from_outside(init_pid: int, place: str) -> str:
+    """The host's path of `place` inside the box of process 1 `init_pid`, mounts included (proc_pid_root(5))."""
+    return f"/proc/{init_pid}/root{place}"
+
+
 def mapped_file_bytes(pid: int) -> int:
     """Resident pages of mapped files (`RssFile` of proc_pid_status(5)); 0 when the process has ended."""
     return _status_bytes(pid, "RssFile")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from plimsoll.meter.processes import seen_from_outside
 from plimsoll.sandbox.page_cache import cached_ranges
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def touched(init_pid: int, places: Iterable[str]) -> Touched:
 
     The smallest first: the loader waits for the C library before it needs the rest of a large program.
     """
-    root = f"/proc/{init_pid}/root"
+    root = seen_from_outside(init_pid, "")
     found = []
     for place in places:
         for path in _files(f"{root}{place}"):

@@ -6,17 +6,15 @@ and two builders at once wait for each other on a lock.
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import json
-import os
 import shutil
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plimsoll.errors import CallerError, HostCannot
+from plimsoll.file_lock import locked
 from plimsoll.runtimes import given, nodejs, python
 from plimsoll.runtimes.catalog import FROM_IMAGE, NODE_CLIENTS, PROVIDED, PYTHONS, SUPPORTED, Offer
 from plimsoll.runtimes.recipe import recipe
@@ -24,7 +22,7 @@ from plimsoll.runtimes.runtime import Manifest, Runtime
 from plimsoll.runtimes.system_files import are_current, copy_system_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 class RuntimeStore:
@@ -66,7 +64,7 @@ class RuntimeStore:
 
     def _refresh(self, runtime: Runtime) -> None:
         """The host's C library has been updated meanwhile. Raises `HostCannot`."""
-        with self._lock(runtime.name):
+        with locked(self._folder, f".{runtime.name}.lock"):
             try:
                 copy_system_files(runtime.folder)
             except OSError as error:
@@ -108,7 +106,7 @@ class RuntimeStore:
         self.check(name)
         if name in PROVIDED:
             return self.get(name)
-        with self._lock(name):
+        with locked(self._folder, f".{name}.lock"):
             runtime = _read(self._folder / name)
             if runtime is None:
                 self._install(name, lambda making: self._fetch(name, making, on_progress))
@@ -122,7 +120,7 @@ class RuntimeStore:
         Raises `CallerError` naming what the source lacks, `HostCannot`.
         """
         self.check(name, from_source=True)
-        with self._lock(name):
+        with locked(self._folder, f".{name}.lock"):
             fill = given.install
             self._install(name, lambda making: fill(name, source, making, self._tools, on_progress))
             runtime = _read(self._folder / name)
@@ -136,7 +134,7 @@ class RuntimeStore:
             raise CallerError(f"{name} is built in: there is nothing to remove")
         if (name not in SUPPORTED and name not in FROM_IMAGE) or _manifest(folder) is None:
             raise self._missing(name)
-        with self._lock(name):
+        with locked(self._folder, f".{name}.lock"):
             shutil.rmtree(folder)
 
     def catalog(self) -> list[Offer]:
@@ -188,21 +186,6 @@ class RuntimeStore:
             ) from error
         finally:
             shutil.rmtree(making, ignore_errors=True)
-
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._folder / f".{name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-        except OSError as error:
-            raise HostCannot(
-                f"{self._folder} cannot be written: {error.strerror}", mend="set PLIMSOLL_HOME"
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
 
 def _manifest(folder: Path) -> Manifest | None:
