@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from plimsoll.environment.housing import Housing
-    from plimsoll.model.memory import Accounting
+    from plimsoll.model.memory import Accounting, Touched
     from plimsoll.runtimes import RuntimeStore
     from plimsoll.sandbox.box import Spawner
     from plimsoll.sandbox.stock import Stock
@@ -265,3 +265,25 @@ def test_the_staging_folder_is_the_runs(bench: Bench) -> None:
     fleet = bench.fleet(None)
     assert fleet.staging == bench.run / "staging"
     assert os.stat(fleet.staging).st_mode & 0o066 == 0
+
+
+async def test_a_rehearsal_is_once_and_what_it_taught_is_for_all(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept beside the runtime's image: the next run knows it without one; every environment reads it ahead."""
+    touched = (("/var/lang/bin/node", ((0, 4096),)),)
+    rehearsals: list[str] = []
+
+    async def rehearse(function: Function, *_: object) -> Touched:
+        rehearsals.append(function.name)
+        return touched
+
+    monkeypatch.setattr(module, "rehearse", rehearse)
+    monkeypatch.setattr(module, "rehearsal_function", lambda runtime: function("rehearsal"))
+    bench.images.folder.mkdir(parents=True)
+    for _ in range(2):
+        fleet = bench.fleet(None)
+        for name in "fg":
+            await fleet.invoke(function(name), Invocation())
+    assert [environment.housing.read_ahead for environment in bench.built] == [touched] * 4
+    assert rehearsals == ["rehearsal"]

@@ -222,3 +222,18 @@ def test_what_a_killed_builder_left_is_swept_by_the_next(
     monkeypatch.setattr(ext4, "make_image", lambda tree, image: image.touch())
     images.of_code(code)
     assert not left.exists()
+
+
+def test_an_image_is_on_the_disk_before_it_has_its_name(
+    images: ImageStore, monkeypatch: pytest.MonkeyPatch, code: Path
+) -> None:
+    """After a power cut a seal must not stand over bytes that were never written."""
+    named_when_flushed: list[bool] = []
+
+    def fsync(descriptor: int) -> None:
+        named_when_flushed.append(any(images.folder.glob("*.img")))
+
+    monkeypatch.setattr(ext4, "make_image", lambda tree, image: image.touch())
+    monkeypatch.setattr(os, "fsync", fsync)
+    images.of_code(code)
+    assert named_when_flushed == [False]
