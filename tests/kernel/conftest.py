@@ -46,7 +46,8 @@ def loop_devices(data_folder: Path | None = None) -> list[str]:
     for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):  # freed meanwhile
             path = backing.read_text().removesuffix("\n")
-            if Path(path.removesuffix(" (deleted)")).parent == images:
+            # opened in a box, a file is told from the root of its own file system on
+            if Path(path.removesuffix(" (deleted)")).parent.parts[-2:] == images.parts[-2:]:
                 found.append(f"{backing.parts[3]}: {path}")
     return found
 

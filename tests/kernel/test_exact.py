@@ -80,7 +80,7 @@ async def test_the_page_cache_gives_way_to_the_heap(fleet: Fleet, reader: Functi
 
 async def test_every_report_names_its_accounting(either_fleet: Fleet, reader: Function) -> None:
     """Success, error, exit, timeout and out of memory alike."""
-    function = replace(reader, memory_mib=128, timeout_s=1)
+    function = replace(reader, memory_mib=128, timeout_s=5)
     expected = await invoke(either_fleet, function)
     for event, error_type in (
         ({}, None),
