@@ -116,7 +116,7 @@ async def test_no_rlimit_says_so(fleet: Fleet, deploy: Callable[..., Function]) 
 @pytest.mark.parametrize(
     "call",
     [
-        "mmap.mmap(-1, 8 << 30, prot=mmap.PROT_READ)",
+        "mmap.mmap(-1, 8 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ)",
         "mmap.mmap(-1, 8 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)",
         "bytearray(300 << 20)",
     ],
@@ -191,6 +191,6 @@ async def test_a_starved_environment_does_not_thrash_on(
 ) -> None:
     """Growth by small steps is ended in each of five environments long before its timeout."""
     code = "kept = []\ndef handler(e, c):\n  while True: kept.append(object())\n"
-    function = deploy(code, timeout_s=8)
+    function = deploy(code, timeout_s=20)
     ends = [ended(await invoke(fleet, function)) for _ in range(5)]
     assert ends == [("Runtime.OutOfMemory", KILLED)] * 5

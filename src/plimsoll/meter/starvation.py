@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _AT_LIMIT_BYTES = 1 << 20
 _CACHE_BYTES = 2 << 20
-_FAULTS_PER_S = 200
-"""Major faults: a program that has its text in memory has none."""
+_FAULTS_PER_S = 20
+"""Major faults: a program that has its text in memory has none, and a slow disk does not serve many more."""
 _LASTING_S = 1.0
 
 

@@ -27,7 +27,8 @@ _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _EPERM, _ENOMEM = 1, 12
 _NUMBER, _ARCH = 0, 4
 """Offsets in `struct seccomp_data`."""
-_PROT_WRITE, _MAP_TYPE, _MAP_PRIVATE, _MAP_ANONYMOUS, _MAP_NORESERVE = 0x2, 0xF, 0x2, 0x20, 0x4000
+_PROT_WRITE = 0x2
+_MAP_TYPE, _MAP_SHARED, _MAP_PRIVATE, _MAP_ANONYMOUS, _MAP_NORESERVE = 0xF, 0x1, 0x2, 0x20, 0x4000
 _MACHINE = os.uname().machine
 _KEYRING_CALLS: dict[str, tuple[tuple[int, int, int], ...]] = {
     # AUDIT_ARCH_* (include/uapi/linux/audit.h), add_key to keyctl: of the 64-bit and of the 32-bit calls
@@ -68,8 +69,8 @@ def refuse_large_allocations(limit_bytes: int) -> None:
     """From here on no single step to more memory than this succeeds, here and in children.
 
     It is what the kernel itself says in a machine whose whole memory is smaller than that (vm.overcommit_memory 0:
-    `__vm_enough_memory` in mm/util.c refuses "obvious overcommits", and does not count read-only, MAP_NORESERVE and
-    shared file mappings). mmap and mremap get ENOMEM; of mremap the growth counts, in whole MiB, whatever is mapped,
+    `__vm_enough_memory` in mm/util.c refuses "obvious overcommits", and does not count private read-only, MAP_NORESERVE
+    and shared file mappings). mmap and mremap get ENOMEM; of mremap the growth counts, in MiB,
     which a filter cannot see. For brk, to which the C library turns when mmap refuses, the answer is 0, below what was
     asked for: the call has no error number. It is told by the address, so the caller is also made to give up the
     randomization of addresses (personality(2)), for good: heaps then begin where programs end. A program that is itself
@@ -96,13 +97,19 @@ def refuse_large_allocations(limit_bytes: int) -> None:
         "no heap",
         (_RETURN, "", "", _ERRNO),
         "mmap",
-        (_LOAD, "", "", _low_half(2)),
-        (_IF_ANY_BIT, "", "allow", _PROT_WRITE),
         (_LOAD, "", "", _low_half(3)),
         (_IF_ANY_BIT, "allow", "", _MAP_NORESERVE),
-        (_IF_ANY_BIT, "size", "", _MAP_ANONYMOUS),
+        (_AND, "", "", _MAP_TYPE | _MAP_ANONYMOUS),
+        (
+            _IF_EQUAL,
+            "size",
+            "",
+            _MAP_SHARED | _MAP_ANONYMOUS,
+        ),  # accounted whole, whatever its protection
         (_AND, "", "", _MAP_TYPE),
         (_IF_EQUAL, "", "allow", _MAP_PRIVATE),
+        (_LOAD, "", "", _low_half(2)),
+        (_IF_ANY_BIT, "", "allow", _PROT_WRITE),
         "size",
         *_if_greater(1, limit_bytes, "refuse", "allow"),
         "mremap",

@@ -147,6 +147,7 @@ def test_addresses_are_not_randomized_again(
         (READ_WRITE, SHARED, ALLOW),
         (READ_WRITE, SHARED | PRIVATE, ALLOW),
         (READ, PRIVATE | ANONYMOUS, ALLOW),
+        (READ, SHARED | ANONYMOUS, ENOMEM),
         (0, PRIVATE | ANONYMOUS, ALLOW),
         (READ_WRITE, PRIVATE | ANONYMOUS | NORESERVE, ALLOW),
     ],
@@ -154,7 +155,7 @@ def test_addresses_are_not_randomized_again(
 def test_what_a_kernel_does_not_account_is_granted(
     machine: str, answer: Callable[..., int], protection: int, flags: int, expected: int
 ) -> None:
-    """Reservations, read-only mappings and shared files (MAP_SHARED_VALIDATE too) cost no memory of their own."""
+    """Reservations, private read-only mappings and shared files (MAP_SHARED_VALIDATE too) cost no memory of their own."""
     assert answer(MMAP[machine], 0, 1 << 40, protection, flags) == expected
 
 
