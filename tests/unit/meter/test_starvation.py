@@ -31,7 +31,7 @@ async def test_it_is_told_soon(bench: Bench) -> None:
     ("anon", "file", "faults"),
     [
         (ROOM - 3 * MIB, 200 * KIB, 3000),
-        (ROOM - 4 * MIB, 4 * MIB, 3000),
+        (ROOM - 5 * MIB, 5 * MIB, 3000),
         (ROOM - 300 * KIB, 200 * KIB, 0),
     ],
     ids=["below-the-limit", "with-cache-to-take-back", "with-its-text"],
