@@ -71,10 +71,12 @@ def refuse_large_allocations(limit_bytes: int) -> None:
     It is what the kernel itself says in a machine whose whole memory is smaller than that (vm.overcommit_memory 0:
     `__vm_enough_memory` in mm/util.c refuses "obvious overcommits", and does not count private read-only, MAP_NORESERVE
     and shared file mappings). mmap and mremap get ENOMEM; of mremap the growth counts, in MiB, of whatever is mapped
-    there, which a filter cannot see. For brk, to which the C library turns when mmap refuses, the answer is 0, below what
-    was asked for: the call has no error number. It is told by the address, so the caller is also made to give up the
-    randomization of addresses (personality(2)), for good: heaps then begin where programs end. A program that is itself
-    larger than the limit gets no heap by brk, and the C library takes mmap instead.
+    there, which a filter cannot see.
+
+    For brk, to which the C library turns when mmap refuses, the answer is 0, less than was asked for: that call has no
+    error number. It is told by the address, so the caller is also made to give up the randomization of addresses
+    (personality(2)), for good: heaps then begin where programs end. A program that is itself larger than the limit gets
+    no heap by brk, and the C library takes mmap instead.
     """
     arch, mmap, mremap, brk, personality, base = _MEMORY_CALLS[_MACHINE]
     program: list[Step | str] = [
