@@ -230,7 +230,13 @@ async def test_a_peak_that_no_sample_saw_goes_to_the_files_that_are_there(
 ) -> None:
     """A file written in one call is told as `/tmp`, not as heap."""
     code = "def handler(e, c):\n  open('/tmp/f', 'wb', buffering=0).write(bytes(17 << 20))\n"
-    report = (await invoke(fleet, deploy(code))).report
+    function = deploy(code)
+    report = (await invoke(fleet, function)).report
+    while (
+        report.duration_ms >= 10
+    ):  # a busy machine: the first timed sample has seen the middle of it
+        await fleet.recycle(function)
+        report = (await invoke(fleet, function)).report
     assert report.memory.tmp_bytes == 17 * MIB
 
 
